@@ -16,9 +16,9 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+from ubl.identifiers import ParticipantId
 
 from smp.sml import dns_name
-from ubl.identifiers import ParticipantId
 
 RECORD_SECONDS = 60
 """How long a look-up may cache a record."""

@@ -15,12 +15,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ubl.identifiers import ParticipantId
+
 from gateway.client import GatewayClient
 from gateway.sandbox import pki as authorities
 from gateway.sandbox.dns import Locator, serve_dns
 from gateway.sandbox.pki import SandboxPki
 from gateway.sandbox.revocation import RevocationLists, serve_lists
-from ubl.identifiers import ParticipantId
 
 ZONE = "participant.sml.sandbox.test"
 READY_SECONDS_MAX = 60.0  # LIMIT: a gateway that is not ready by then has failed.
@@ -180,7 +181,7 @@ async def prepare_network(
     return Network(folder, pki, locator, lists, blue, red)
 
 
-def _prepare_corner(  # noqa: PLR0913 - the whole recipe of one corner
+def _prepare_corner(
     folder: Path,
     role: Role,
     pki: SandboxPki,

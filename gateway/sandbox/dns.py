@@ -1,6 +1,6 @@
 """The sandbox's DNS: answers the NAPTR questions that a look-up asks of the locator's zone.
 
-It plays the Service Metadata Locator: a participant that was registered has a `Meta:SMP` record with
+It plays the Service Metadata Locator: a registered participant has a `Meta:SMP` record with
 the address of its publisher, every other name does not exist.  [PEPPOL-SML §3.1] [RFC4848 §2.2]
 It answers on the loopback interface only, over UDP, and holds its records in memory.
 """

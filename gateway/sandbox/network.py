@@ -53,7 +53,7 @@ RED = Role(
 
 @dataclass(slots=True)
 class Corner:
-    """One gateway of the sandbox: its settings file, its addresses and, once started, its process."""
+    """One gateway of the sandbox: settings file, addresses and, once started, its process."""
 
     role: Role
     folder: Path

@@ -113,7 +113,7 @@ async def _find_received(red: Any, message_id: str | None) -> Any:
     raise StoryFailed("red never showed it")
 
 
-def _must(true: bool, otherwise: str) -> None:  # noqa: FBT001 - reads as a sentence
+def _must(true: bool, otherwise: str) -> None:
     if not true:
         raise StoryFailed(otherwise)
 

@@ -1,0 +1,73 @@
+"""The console script `gateway`: finds the verb, imports its module alone, and runs it."""
+
+import argparse
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+
+from gateway import __version__, commands
+
+_NOT_VERBS = frozenset({"options"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the verb that *arguments* name and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verb = words[0] if words else "--help"
+    if verb in ("-h", "--help"):
+        print(_overview())  # noqa: T201 - it is what was asked for
+        return 0 if words else 2
+    if verb == "--version":
+        print(__version__)  # noqa: T201 - it is what was asked for
+        return 0
+    if verb not in _verbs():
+        known = ", ".join(_verbs())
+        print(f"gateway: no verb {verb!r}; there are {known}", file=sys.stderr)  # noqa: T201
+        return 2
+    return _run(verb, words[1:])
+
+
+def _run(verb: str, words: Sequence[str]) -> int:
+    from gateway.commands.options import refuse  # noqa: PLC0415 - `--help` needs none of it
+    from gateway.errors import Fault, Unavailable  # noqa: PLC0415
+    from gateway.settings import BadSettings  # noqa: PLC0415
+
+    module = importlib.import_module(f"gateway.commands.{verb}")
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog=f"gateway {verb}", description=module.__doc__, formatter_class=shape
+    )
+    module.add_arguments(parser)
+    args = parser.parse_args(words)
+    try:
+        code: int = module.run(args)
+    except (BadSettings, Fault, Unavailable) as error:
+        return refuse(args, error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 141
+    return code
+
+
+def _verbs() -> list[str]:
+    """Return the names of all verbs, in the order of the alphabet."""
+    return [
+        module.name
+        for module in pkgutil.iter_modules(commands.__path__)
+        if module.name not in _NOT_VERBS
+    ]
+
+
+def _overview() -> str:
+    """Return what `gateway --help` prints: each verb with its one line."""
+    lines = ["usage: gateway VERB [...]", "", "A Peppol access point. Verbs:", ""]
+    for verb in _verbs():
+        summary: str = importlib.import_module(f"gateway.commands.{verb}").SUMMARY
+        lines.append(f"  {verb:<10} {summary}")
+    return "\n".join([*lines, "", "`gateway VERB --help` explains one of them."])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Which child elements an element has, in which order and how often: a schema's sequence, in code.
+
+The headers of AS4 are few and fixed, so their content models are written beside the code that
+reads them, and reading and checking are one walk.
+What a schema says beyond sequences (types of values) is checked where the value is read.
+"""
+
+import binascii
+from lxml import etree
+
+from as4.errors import As4Error, InvalidHeader
+
+ANY = 1 << 30
+"""An upper bound for elements that may repeat without limit; the envelope's size bounds them."""
+
+class Model:
+    """A sequence of elements, each with its least and greatest number of occurrences.
+
+    *particles* are (name, least, greatest) in order; no name may come twice.
+    *error* is raised when an element does not follow the model.
+    """
+
+    __slots__ = ("_error", "_particles")
+
+    def __init__(
+        self, *particles: tuple[str, int, int], error: type[As4Error] = InvalidHeader
+    ) -> None:
+        self._particles = particles
+        self._error = error
+
+    def read(self, element: etree._Element) -> dict[str, list[etree._Element]]:
+        """Return the children of *element* by name; each name of the model has a list.
+
+        Raises the model's error when a child is missing, repeated, unknown or out of order.
+        """
+        found: dict[str, list[etree._Element]] = {name: [] for name, _, _ in self._particles}
+        position, last = 0, len(self._particles)
+        # The name "*" selects elements alone: comments and processing instructions are skipped.
+        for child in element.iterchildren("*"):
+            tag = child.tag
+            while position < last and self._particles[position][0] != tag:
+                position += 1
+            if position == last:
+                raise self._error(f"{_local(child)} is out of place in {_local(element)}")
+            found[tag].append(child)
+        for name, least, greatest in self._particles:
+            if not least <= len(found[name]) <= greatest:
+                count = len(found[name])
+                local = name.rpartition("}")[2]
+                wanted = f"{least}" if least == greatest else f"from {least}"
+                raise self._error(f"{_local(element)} has {count} {local}, not {wanted}")
+        return found
+
+
+def leaf_text(element: etree._Element, error: type[As4Error] = InvalidHeader) -> str:
+    """Return the whole text of *element*, without the white space around it.
+
+    Raises *error* if anything but text stands inside: lxml's text ends at a comment, which
+    canonicalisation then drops, so that a comment could hide the end of a signed value.
+    """
+    if len(element):
+        raise error(f"{_local(element)} holds more than text")
+    return (element.text or "").strip()
+
+
+def leaf_bytes(element: etree._Element, error: type[As4Error] = InvalidHeader) -> bytes:
+    """Return the bytes that *element* holds in base64; raise *error* if it is not base64.
+
+    [RFC4648 §4]
+    """
+    text = leaf_text(element, error)
+    try:
+        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    except ValueError:
+        pass
+    try:
+        # White space between the characters is common (lines of 76) and means nothing.
+        return binascii.a2b_base64("".join(text.split()).encode("ascii"), strict_mode=True)
+    except ValueError as cause:
+        raise error(f"{_local(element)} is not base64") from cause
+
+
+def local_name(element: etree._Element) -> str:
+    """Return the name of *element* without its namespace, for messages to people."""
+    return _local(element)
+
+
+def _local(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]

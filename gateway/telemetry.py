@@ -74,6 +74,11 @@ def _safe(name: str, value: object) -> object:
     return str(value)[:_TEXT_MAX]
 
 
+def _one_line(text: str) -> str:
+    """Return *text* with its line breaks and other controls written out, so it forges no line."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
 def _instant(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
 
@@ -101,7 +106,7 @@ class _TextLines(logging.Formatter):
         clock = _instant(record)[11:19]
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
         text = f"{clock} {record.levelname.lower():<8}{record.getMessage()[:_TEXT_MAX]}"
-        lines = [f"{text}  {fields}" if fields else text]
+        lines = [_one_line(f"{text}  {fields}" if fields else text)]
         if record.exc_info:
             lines.append(self.formatException(record.exc_info))
         return "\n".join(lines)

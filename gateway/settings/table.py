@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from gateway.settings.sources import PREFIX, BadSettings, Sources
 from gateway.settings.values import Key, Row, Stage, host_and_port, shown
+from ubl.identifiers import is_seat_id
 
 _MIB = 1024 * 1024
 _SML_ZONES = {
@@ -202,7 +203,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     """Yield what is wrong about values that are each fine alone, or need more than a range."""
     if settings.clock_at is not None and settings.stage is not Stage.SANDBOX:
         yield "clock_at is for the sandbox stage alone"
-    if settings.seat_id is not None and not re.fullmatch("P[A-Z]{2}[0-9]{6}", settings.seat_id):
+    if settings.seat_id is not None and not is_seat_id(settings.seat_id):
         yield f"seat_id must look like POP000123, not {settings.seat_id!r}"
     if settings.country is not None and not re.fullmatch("[A-Z]{2}", settings.country):
         yield f"country must be two capital letters, not {settings.country!r}"
@@ -230,12 +231,17 @@ def _listen_problems(settings: Settings) -> Iterator[str]:
 
 def _address_problems(settings: Settings, address: str) -> Iterator[str]:
     """Yield what forbids to publish *address* as ours.  [PEPPOL-SMP §4.1]"""
-    parts = urlsplit(address)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port or 443
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("https", "http"):
         yield f"public_url must be an https address, not {address!r}"
-    elif settings.stage is not Stage.SANDBOX and parts.scheme != "https":
+        return
+    if settings.stage is not Stage.SANDBOX and parts.scheme != "https":
         yield "public_url must be https: http is for the sandbox stage alone"
-    elif settings.stage is not Stage.SANDBOX and (parts.port or 443) not in settings.as4_ports:
-        yield f"public_url has port {parts.port}: peers use 443; as4_ports can allow another"
+    elif settings.stage is not Stage.SANDBOX and port not in settings.as4_ports:
+        yield f"public_url has port {port}: peers use 443; as4_ports can allow another"
     if parts.query or parts.fragment or parts.username or parts.path.endswith(("/as4", "/smp")):
         yield "public_url must end before /as4, without query, fragment or user name"

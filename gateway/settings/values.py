@@ -65,7 +65,10 @@ def shown(key: Key, value: Any) -> Any:
 
 def _hidden(key: Key, text: str) -> str:
     """Return *text* without its secret: of an address, the password and the query alone."""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "***"
     if not key.row.address or not parts.hostname:
         return "***"
     host = parts.netloc.rpartition("@")[2]

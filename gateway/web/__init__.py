@@ -1,0 +1,1 @@
+"""The HTTP edge: routes, the API's handlers, and how a refusal is worded."""

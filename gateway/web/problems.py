@@ -1,0 +1,159 @@
+"""How a refusal reaches a client of the API: problem details, and the one table behind them.
+
+Every error is `application/problem+json`: those of the use cases, and those that aiohttp makes by
+itself (no such route, wrong method, no HTTP at all).  [RFC9457 §3]
+What is our own fault shows a reference number and nothing more; the log has the rest.
+"""
+
+import http
+import logging
+import math
+import re
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from gateway.client.model import ProblemDetails
+from gateway.errors import Fault, Kind, Unavailable
+from gateway.telemetry import reference
+
+__all__ = ["ProblemRunner", "problem_response", "problems"]
+
+_LOG = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+STATUS: dict[Kind, int] = {
+    Kind.INVALID: 422,
+    Kind.TOO_LARGE: 413,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.DENIED: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.REFUSED_BY_PEER: 502,
+    Kind.UNAVAILABLE: 503,
+    Kind.INTERNAL: 500,
+}
+_INTERNAL = "something went wrong on our side; the reference leads to it in the log"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def problem_response(fault: Fault) -> web.Response:
+    """Return *fault* as an HTTP response."""
+    response = _response(STATUS[fault.kind], fault.code, str(fault), fault)
+    if fault.kind is Kind.UNAUTHENTICATED:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="gateway"'
+    if fault.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(math.ceil(fault.retry_after_seconds))
+    return response
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever *handler* raises into a problem."""
+    try:
+        return await handler(request)
+    except Fault as fault:
+        return problem_response(fault)
+    except Unavailable as outage:
+        return problem_response(_unavailable(outage))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _of_aiohttp(error)
+    except (ConnectionError, TimeoutError):
+        # The client went away or fell silent: there is nobody to tell.
+        raise
+    except Exception:  # noqa: BLE001 - the last line of defence: a bug must not show its insides
+        _LOG.exception("request failed", extra={"method": request.method, "path": request.path})
+        return problem_response(Fault(Kind.INTERNAL, "internal", _INTERNAL))
+
+
+class ProblemRunner(web.AppRunner):
+    """Runs an application so that also what is no HTTP is answered with a problem."""
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        return _ProblemServer(
+            made.request_handler, request_factory=made.request_factory, **self._kwargs
+        )
+
+
+class _ProblemServer(web.Server):
+    def __call__(self) -> RequestHandler:
+        return _ProblemProtocol(self, loop=self._loop, **self._kwargs)
+
+
+class _ProblemProtocol(RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never reached a handler, and close the connection."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the response has already begun")
+        if status >= 500:
+            _LOG.error("connection failed", exc_info=exc)
+            detail = _INTERNAL
+        else:
+            detail = "this is not HTTP as we read it"
+        del message  # it repeats what the client sent
+        response = _response(status, _code(status), detail)
+        response.force_close()
+        return response
+
+
+def _unavailable(outage: Unavailable) -> Fault:
+    return Fault(
+        Kind.UNAVAILABLE,
+        "unavailable",
+        outage.detail,
+        retry_after_seconds=outage.retry_after_seconds,
+    )
+
+
+def _of_aiohttp(error: web.HTTPException) -> web.Response:
+    """Return the error that aiohttp made as a problem, with the headers that belong to it."""
+    details = {
+        404: "there is nothing at this address",
+        405: f"this address takes {error.headers.get('Allow', 'other methods')}",
+    }
+    detail = details.get(error.status) or error.text or error.reason
+    response = _response(error.status, _code(error.status), detail)
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+        if name in error.headers:
+            response.headers[name] = error.headers[name]
+    return response
+
+
+def _response(status: int, code: str, detail: str, fault: Fault | None = None) -> web.Response:
+    problem = ProblemDetails(
+        type=f"urn:peppol-gateway:problem:{code}",
+        title=_phrase(status),
+        status=status,
+        detail=detail,
+        instance=f"urn:uuid:{reference()}" if reference() else "about:blank",
+        code=code,
+        errors=fault.errors if fault is not None else (),
+    )
+    body = msgspec.json.encode(problem)
+    return web.Response(status=status, body=body, content_type=CONTENT_TYPE)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return f"HTTP {status}"
+
+
+def _code(status: int) -> str:
+    """Return the code of an error that has none of its own: its phrase, as a slug."""
+    return re.sub(r"[^a-z]+", "-", _phrase(status).lower()).strip("-")

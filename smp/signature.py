@@ -1,0 +1,181 @@
+"""The enveloped XML signature of an SMP's answer: verified and made with signxml.
+
+One signature, a child of the root; one reference to the whole document; one transform, the
+enveloped signature; RSA with SHA-256 and nothing weaker.  [PEPPOL-SMP §6] [XMLDSIG §6.6.4]
+What is returned is what was digested.  Keys other than that of the one certificate are ignored.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from lxml import etree
+from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
+from signxml.exceptions import SignXMLException
+from signxml.signer import XMLSigner
+from signxml.verifier import SignatureConfiguration, XMLVerifier
+
+from smp.errors import InvalidMetadata
+from ubl.xml import canonicalize
+
+DS: Final = "http://www.w3.org/2000/09/xmldsig#"
+C14N: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
+EXCLUSIVE_C14N: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
+RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
+ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+
+RSA_BITS_MIN: Final = 2048
+# LIMIT: a signer's certificate and the two authorities above it, and one to spare.
+CERTIFICATES_MAX: Final = 4
+
+CheckSigner = Callable[[bytes, datetime], object]
+"""Given a DER certificate and now: return if an SMP authority of ours stands behind it, else raise
+`smp.errors.UntrustedSigner`."""
+
+
+def verify_enveloped(
+    root: etree._Element, *, check_signer: CheckSigner, now: datetime
+) -> tuple[etree._Element, x509.Certificate]:
+    """Return the tree that *root*'s signature covers and the certificate that made it.
+
+    The tree is parsed anew from the digested bytes: no signature, no comments.
+    Raises InvalidMetadata for any fault; UntrustedSigner comes out of *check_signer* as it is.
+    """
+    signature = _check_form(root)
+    signer = _find_signer(signature)
+    check_signer(signer.public_bytes(Encoding.DER), now)
+    config = SignatureConfiguration(
+        location="./",
+        signature_methods=frozenset({SignatureMethod.RSA_SHA256}),
+        digest_algorithms=frozenset({DigestAlgorithm.SHA256}),
+        verification_time=now,
+        # The one transform leaves a node-set, which is digested in Canonical XML 1.0.
+        # [XMLDSIG §4.4.3.2]
+        default_reference_c14n_method=CanonicalizationMethod.CANONICAL_XML_1_0,
+    )
+    try:
+        result: Any = _Verifier().verify(root, x509_cert=signer, expect_config=config)
+    except (SignXMLException, etree.LxmlError, ValueError) as exc:
+        raise InvalidMetadata(f"the SMP's signature does not hold: {exc}") from exc
+    if result.signed_xml is None:
+        raise InvalidMetadata("the SMP's signature covers no XML")
+    return result.signed_xml, signer
+
+
+def sign_enveloped(
+    root: etree._Element, *, key: RSAPrivateKey, certificate: x509.Certificate
+) -> bytes:
+    """Return *root* with an enveloped signature as its last child, as the bytes to be served.
+
+    Nobody may change a byte of them: what is canonicalised is what a receiver parses from them.
+    """
+    signer = XMLSigner(
+        signature_algorithm=SignatureMethod.RSA_SHA256,
+        digest_algorithm=DigestAlgorithm.SHA256,
+        c14n_algorithm=CanonicalizationMethod.CANONICAL_XML_1_0,
+    )
+    signed = signer.sign(
+        root,
+        key=key,
+        cert=[certificate],
+        key_info=_key_info(certificate),
+        exclude_c14n_transform_element=True,
+    )
+    return etree.tostring(signed, encoding="UTF-8", xml_declaration=True)
+
+
+class _Verifier(XMLVerifier):
+    """signxml, with Canonical XML 1.0 that is right below an inherited default namespace."""
+
+    def _c14n(
+        self,
+        nodes: etree._Element,
+        algorithm: CanonicalizationMethod,
+        inclusive_ns_prefixes: Sequence[str] | None = None,
+    ) -> bytes:
+        # lxml's own inclusive form adds xmlns="" to the children of a subtree whose default
+        # namespace is declared above it; genuine answers look like that.
+        # INTEROP(phoss-smp 8): <Signature xmlns="…"> without a prefix.
+        exclusive = algorithm is CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+        return canonicalize(nodes, exclusive=exclusive, prefixes=inclusive_ns_prefixes or ())
+
+
+def _check_form(root: etree._Element) -> etree._Element:
+    """Return the one signature of *root* if it has the one form allowed."""
+    signatures = list(root.iter(_ds("Signature")))
+    if len(signatures) != 1 or signatures[0].getparent() is not root:
+        raise InvalidMetadata("the SMP's answer needs exactly one signature, below its root")
+    info = _only(signatures[0], "SignedInfo")
+    _check_algorithm(_only(info, "CanonicalizationMethod"), {C14N, EXCLUSIVE_C14N})
+    _check_algorithm(_only(info, "SignatureMethod"), {RSA_SHA256})
+    reference = _only(info, "Reference")
+    if reference.get("URI") != "":
+        raise InvalidMetadata("the signature does not cover the whole answer")
+    _check_algorithm(_only(_only(reference, "Transforms"), "Transform"), {ENVELOPED})
+    _check_algorithm(_only(reference, "DigestMethod"), {SHA256})
+    return signatures[0]
+
+
+def _check_algorithm(element: etree._Element, allowed: set[str]) -> None:
+    algorithm = element.get("Algorithm")
+    if algorithm not in allowed:
+        raise InvalidMetadata(f"the signature uses {algorithm} as {etree.QName(element).localname}")
+
+
+def _find_signer(signature: etree._Element) -> x509.Certificate:
+    """Return the leaf among the certificates of KeyInfo; their order means nothing.
+
+    [XMLDSIG §4.5.4]
+    """
+    elements = signature.findall(f"{_ds('KeyInfo')}/{_ds('X509Data')}/{_ds('X509Certificate')}")
+    if not 1 <= len(elements) <= CERTIFICATES_MAX:
+        raise InvalidMetadata(f"the signature carries {len(elements)} certificates")
+    leaves = [c for c in map(_certificate, elements) if not _is_authority(c)]
+    if len(leaves) != 1:
+        raise InvalidMetadata(f"the signature carries {len(leaves)} certificates of signers")
+    public_key = leaves[0].public_key()
+    if not isinstance(public_key, RSAPublicKey) or public_key.key_size < RSA_BITS_MIN:
+        raise InvalidMetadata(f"the signer's key is not RSA of {RSA_BITS_MIN} bits or more")
+    return leaves[0]
+
+
+def _certificate(element: etree._Element) -> x509.Certificate:
+    try:
+        der = base64.b64decode("".join((element.text or "").split()), validate=True)
+        return x509.load_der_x509_certificate(der)
+    except (binascii.Error, ValueError) as exc:
+        raise InvalidMetadata("the signature carries an unreadable certificate") from exc
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+
+
+def _key_info(certificate: x509.Certificate) -> etree._Element:
+    key_info = etree.Element(_ds("KeyInfo"), nsmap={"ds": DS})
+    data = etree.SubElement(key_info, _ds("X509Data"))
+    subject = certificate.subject.rfc4514_string()
+    etree.SubElement(data, _ds("X509SubjectName")).text = subject
+    encoded = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
+    etree.SubElement(data, _ds("X509Certificate")).text = encoded
+    return key_info
+
+
+def _only(parent: etree._Element, name: str) -> etree._Element:
+    children = parent.findall(_ds(name))
+    if len(children) != 1:
+        raise InvalidMetadata(f"the signature has {len(children)} elements {name}")
+    return children[0]
+
+
+def _ds(name: str) -> str:
+    return f"{{{DS}}}{name}"

@@ -1,0 +1,1 @@
+"""Documents and identifiers of the Peppol network."""

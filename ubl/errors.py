@@ -1,0 +1,81 @@
+"""What can be wrong with a document, an envelope or an identifier, in words for people.
+
+    UblError
+    ├── MalformedXml          not XML that we read: where, and which kind of refusal
+    ├── BadIdentifier         not a Peppol identifier (also a ValueError)
+    ├── BadBusinessHeader     the envelope (SBDH) breaks a rule: which rule
+    └── UnknownDocument       well-formed, but it cannot be routed: which element, and the fix
+
+The text of each names the place and the fix, because the API shows it to whoever sent the document.
+Finding out what is wrong with a document's *content* is not done with exceptions.
+"""
+
+from typing import Literal
+
+MalformedKind = Literal[
+    "syntax", "doctype", "too_deep", "encoding", "too_large", "nul", "interrupted"
+]
+
+
+class UblError(Exception):
+    """Something is wrong with the bytes or the words given to this package."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class MalformedXml(UblError):  # noqa: N818 - the names are nouns of the field, here and below
+    """The bytes are not XML of the kind that is read here.
+
+    *line* and *column* count from 1 and are None where there is no one place.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        kind: MalformedKind,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.kind: MalformedKind = kind
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        if self.line is None:
+            return self.detail
+        column = "" if self.column is None else f", column {self.column}"
+        return f"{self.detail} (line {self.line}{column})"
+
+
+class BadIdentifier(UblError, ValueError):  # noqa: N818
+    """The text is not an identifier of the kind asked for."""
+
+
+class BadBusinessHeader(UblError):  # noqa: N818
+    """The business header of an envelope breaks a rule; *rule* is its short, stable name."""
+
+    def __init__(self, detail: str, *, rule: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{self.detail} [{self.rule}]"
+
+
+class UnknownDocument(UblError):  # noqa: N818
+    """The document is well-formed XML, but says too little to be routed, or is of no known type.
+
+    *element* is the path of the element that is wrong or missing, *line* where it was met.
+    """
+
+    def __init__(self, detail: str, *, element: str | None = None, line: int | None = None) -> None:
+        super().__init__(detail)
+        self.element = element
+        self.line = line
+
+    def __str__(self) -> str:
+        return self.detail if self.line is None else f"{self.detail} (line {self.line})"

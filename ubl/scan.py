@@ -1,0 +1,271 @@
+"""The scan of an XML document of any size, in bounded memory (expat).
+
+It says where elements start and end, in bytes, because documents travel as they came: cut by
+offset, never written anew.  `ubl.xml` is the place to import it from, and says what is refused.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn
+from xml.parsers import expat
+
+from ubl.errors import MalformedKind, MalformedXml
+
+# LIMIT: 256 levels is what libxml2 allows; UBL needs fewer than 20.
+DEPTH_MAX: Final = 256
+# LIMIT: one tag, comment or processing instruction; only text may be longer.
+TOKEN_BYTES_MAX: Final = 256 << 10
+# LIMIT: names (elements, attributes, prefixes) are kept for as long as a scan lasts; the whole of
+# UBL 2.1 has about 3,000.
+NAMES_MAX: Final = 20_000
+# LIMIT: a value that is collected during a scan; identifiers have at most 500 characters.
+VALUE_CHARS_MAX: Final = 4096
+
+# How much is given to expat at once: after `stop` it still reads to the end of the slice.
+_SLICE_BYTES: Final = 4096
+# Unfinished tokens from this size on wait for as much again before they are read anew, so that
+# a long token in many small chunks does not cost the square of its length.
+_REPARSE_BYTES_MIN: Final = 1024
+
+_TAG: Final = re.compile(rb"""<[^>"']*(?:(?:"[^"]*"|'[^']*')[^>"']*)*>""")
+
+# How a document in UTF-16 or UTF-32 starts.
+WIDE: Final = (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<", b"\0\0\0<")
+NOT_UTF8: Final = "the document is not UTF-8: save or convert it as UTF-8 and send it again"
+HAS_DOCTYPE: Final = "a document type declaration (<!DOCTYPE) is not accepted: remove it"
+HAS_NUL: Final = "the character NUL is not allowed in XML: remove it"
+TOO_DEEP: Final = f"elements are nested more than {DEPTH_MAX} levels deep"
+
+OnStart = Callable[[str, Mapping[str, str], int, int], bool | None]
+OnEnd = Callable[[str, int | None, int, str | None], None]
+
+
+class Scanner:
+    """A scan through XML of any size, in chunks of any size, in bounded memory.
+
+    *on_start* (name, attributes, offset, depth) is called at each start tag; *offset* is the byte
+    at which the tag starts, *depth* is 0 for the root, names are ``{namespace}local``.
+    If it returns True, the element's text is collected and given to *on_end*; the element must
+    then hold text alone, at most VALUE_CHARS_MAX characters of it.
+    *on_end* (name, end, depth, text): *end* is the byte after the end tag, measured down to
+    *span_depth* and None below; *text* is None unless it was asked for.
+
+    `feed` and `close` raise MalformedXml, and whatever the callbacks raise; after that every
+    further call raises the same again.
+    """
+
+    def __init__(self, on_start: OnStart, on_end: OnEnd, *, span_depth: int = 1) -> None:
+        self._on_start = on_start
+        self._on_end = on_end
+        self._span_depth = span_depth
+        self._names: dict[str, str] = {}
+        self._interned: dict[str, str] = {}
+        self._depth = 0
+        self._empty_tag = False
+        self._collecting = False
+        self._text = ""
+        self._head = b""
+        self._tail = b""
+        self._held = bytearray()
+        self._wanted = 0
+        self._fed = 0
+        self._stopped = False
+        self._failure: Exception | None = None
+        self._parser = self._make_parser()
+
+    @property
+    def line(self) -> int:
+        """The line, from 1, of the tag being reported."""
+        return self._parser.CurrentLineNumber
+
+    def feed(self, data: bytes) -> None:
+        """Scan the next *data*; nothing happens once the scan is stopped."""
+        if self._failure is not None:
+            raise self._failure
+        if self._stopped:
+            return
+        if len(self._head) < 4:
+            self._head += data[: 4 - len(self._head)]
+        if self._wanted:
+            self._held += data
+            if len(self._held) < self._wanted:
+                return
+            data = self._take_held()
+        for start in range(0, len(data), _SLICE_BYTES):
+            if not self._parse(data[start : start + _SLICE_BYTES]):
+                return
+
+    def close(self) -> None:
+        """Say that there is no more; raise MalformedXml if the document is not complete."""
+        if self._failure is not None:
+            raise self._failure
+        if not self._stopped:
+            self._parse(self._take_held(), final=True)
+
+    def stop(self) -> NoReturn:
+        """End the scan from a callback: the rest is neither reported nor checked."""
+        self._stopped = True
+        raise _Stop
+
+    def read_tag(self) -> bytes:
+        """Return the bytes of the start tag being reported; for use in *on_start* alone."""
+        found = _TAG.match(self._context())
+        assert found is not None
+        return found.group()
+
+    def _make_parser(self) -> expat.XMLParserType:
+        parser = expat.ParserCreate("UTF-8", " ", self._interned)
+        parser.buffer_text = True
+        parser.XmlDeclHandler = self._declaration
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.StartNamespaceDeclHandler = self._namespace
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CommentHandler = self._comment
+        parser.ProcessingInstructionHandler = self._instruction
+        return parser
+
+    def _take_held(self) -> bytes:
+        held = bytes(self._held)
+        self._held.clear()
+        return held
+
+    def _parse(self, data: bytes, *, final: bool = False) -> bool:
+        """Give *data* to expat; tell whether the scan goes on."""
+        self._fed += len(data)
+        self._tail = self._tail[-3:] + data
+        try:
+            self._parser.Parse(data, final)
+        except _Stop:
+            return False
+        except expat.ExpatError as error:
+            self._failure = self._explain(error)
+            raise self._failure from error
+        except Exception as error:
+            self._failure = error
+            raise
+        pending = self._fed - self._parser.CurrentByteIndex
+        self._wanted = pending if pending >= _REPARSE_BYTES_MIN else 0
+        if pending > TOKEN_BYTES_MAX:
+            self._failure = self._refusal("a tag or comment is too long", "too_large")
+            raise self._failure
+        return True
+
+    def _declaration(self, version: str, encoding: str | None, _standalone: int) -> None:
+        detail = refuse_declaration(version, encoding)
+        if detail is not None:
+            raise self._refusal(detail, "encoding" if encoding else "syntax")
+
+    def _doctype(self, *_declared: object) -> None:
+        raise self._refusal(HAS_DOCTYPE, "doctype")
+
+    def _namespace(self, *_declared: object) -> None:
+        self._check_names()
+
+    def _start(self, raw: str, attributes: dict[str, str]) -> None:
+        if self._collecting:
+            raise self._interrupted("an element")
+        depth = self._depth
+        if depth == DEPTH_MAX:
+            raise self._refusal(TOO_DEEP, "too_deep")
+        self._depth = depth + 1
+        name = self._names.get(raw)
+        if name is None:
+            name = self._names[raw] = _clark(raw)
+            self._check_names()
+        if attributes:
+            self._check_names()
+            attributes = {_clark(key): value for key, value in attributes.items()}
+        self._empty_tag = depth <= self._span_depth and self.read_tag().endswith(b"/>")
+        if self._on_start(name, attributes, self._parser.CurrentByteIndex, depth):
+            self._collecting = True
+            self._text = ""
+            self._parser.CharacterDataHandler = self._characters
+
+    def _end(self, raw: str) -> None:
+        self._depth = depth = self._depth - 1
+        text = None
+        if self._collecting:
+            self._collecting = False
+            self._parser.CharacterDataHandler = None
+            text = self._text
+        end = self._measure_end() if depth <= self._span_depth else None
+        self._on_end(self._names[raw], end, depth, text)
+
+    def _measure_end(self) -> int:
+        # expat stands at the start of an end tag, but after the tag of an empty element.
+        at = self._parser.CurrentByteIndex
+        if self._empty_tag:
+            self._empty_tag = False
+            return at
+        return at + self._context().index(b">") + 1
+
+    def _context(self) -> bytes:
+        """Return what expat holds, from the token being reported on."""
+        context = self._parser.GetInputContext()
+        assert context is not None
+        return context
+
+    def _characters(self, text: str) -> None:
+        self._text += text
+        if len(self._text) > VALUE_CHARS_MAX:
+            raise self._refusal(f"a value is longer than {VALUE_CHARS_MAX} characters", "too_large")
+
+    def _comment(self, _data: str) -> None:
+        if self._collecting:
+            raise self._interrupted("a comment")
+
+    def _instruction(self, _target: str, _data: str) -> None:
+        if self._collecting:
+            raise self._interrupted("a processing instruction")
+
+    def _check_names(self) -> None:
+        # expat keeps every name it meets until the scan ends, and so does this dictionary.
+        if len(self._interned) > NAMES_MAX:
+            raise self._refusal("the document has too many different names", "too_large")
+
+    def _interrupted(self, by: str) -> MalformedXml:
+        return self._refusal(f"a value is interrupted by {by}", "interrupted")
+
+    def _refusal(self, detail: str, kind: MalformedKind) -> MalformedXml:
+        line, column = self._parser.CurrentLineNumber, self._parser.CurrentColumnNumber + 1
+        return MalformedXml(detail, kind=kind, line=line, column=column)
+
+    def _explain(self, error: expat.ExpatError) -> MalformedXml:
+        kind: MalformedKind = "syntax"
+        detail = f"the document is not well-formed: {expat.ErrorString(error.code)}"
+        at = len(self._tail) - (self._fed - self._parser.ErrorByteIndex)
+        if self._head.startswith(WIDE) or _is_broken_utf8(self._tail[at : at + 4]):
+            kind, detail = "encoding", NOT_UTF8
+        elif self._tail[at : at + 1] == b"\0":
+            kind, detail = "nul", HAS_NUL
+        return MalformedXml(detail, kind=kind, line=error.lineno, column=error.offset + 1)
+
+
+class _Stop(Exception):  # noqa: N818 - it is no error
+    """Raised through expat to end a scan."""
+
+
+def refuse_declaration(version: str, encoding: str | None) -> str | None:
+    """Say what is wrong with an XML declaration, if anything is."""
+    if encoding is not None and encoding.lower() not in {"utf-8", "utf8"}:
+        return f"the document declares the encoding {encoding}: convert it to UTF-8"
+    if version != "1.0":
+        return f"the document declares XML version {version}: only 1.0 is read"
+    return None
+
+
+def _is_broken_utf8(sequence: bytes) -> bool:
+    """Tell whether *sequence* (up to four bytes) starts with something that is not UTF-8."""
+    if sequence[:1] < b"\x80":
+        return False
+    try:
+        sequence.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start == 0
+    return False
+
+
+def _clark(raw: str) -> str:
+    namespace, space, local = raw.rpartition(" ")
+    return f"{{{namespace}}}{local}" if space else local

@@ -1,0 +1,176 @@
+"""The only XML parser of the project, in its two forms: a tree (lxml) and a scan (expat).
+
+Both refuse the same: a DOCTYPE of any kind (so there are no entities, external or recursive),
+any encoding but UTF-8, the character NUL, deep nesting, unbound prefixes.  A network is never
+asked, a file never opened.  [XML §2.8] [XML §4.3.3]
+
+- `parse` makes a tree of a small document: an envelope, metadata.
+- `Scanner` goes through a document of any size in bounded memory.
+- `read_text` is the way to read a value from a tree: it is the whole value, or an error.
+- `canonicalize` is the canonical form that signatures are made over.
+
+Schemas and business rules are not checked here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from lxml import etree
+
+from ubl.errors import MalformedKind, MalformedXml
+from ubl.scan import (
+    DEPTH_MAX,
+    HAS_NUL,
+    NOT_UTF8,
+    TOO_DEEP,
+    VALUE_CHARS_MAX,
+    WIDE,
+    Scanner,
+    refuse_declaration,
+)
+
+__all__ = [
+    "DEPTH_MAX",
+    "TREE_BYTES_MAX",
+    "VALUE_CHARS_MAX",
+    "Scanner",
+    "canonicalize",
+    "parse",
+    "read_text",
+]
+
+# LIMIT: a tree is made of envelopes and metadata only; a SOAP part is at most 1 MiB.
+TREE_BYTES_MAX: Final = 16 << 20
+
+_DOCTYPE: Final = b"<!DOCTYPE"
+_NOT_TEXT: Final[Mapping[object, str]] = {
+    etree.Comment: "a comment",
+    etree.ProcessingInstruction: "a processing instruction",
+}
+_DECLARATION: Final = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml\s+version\s*=\s*["']([^"']*)["']"""
+    rb"""(?:\s+encoding\s*=\s*["']([^"']*)["'])?"""
+)
+
+
+def parse(data: bytes, *, bytes_max: int = TREE_BYTES_MAX) -> etree._Element:
+    """Return the root element of *data*, or raise MalformedXml.
+
+    Comments and processing instructions stay in the tree, for signatures may cover them: read
+    values with `read_text`.
+    """
+    if len(data) > bytes_max:
+        raise MalformedXml(
+            f"the document has {len(data)} bytes, more than the {bytes_max} allowed",
+            kind="too_large",
+        )
+    _check_first_bytes(data)
+    if b"\0" in data:
+        line, column = _place(data, data.index(b"\0"))
+        raise MalformedXml(HAS_NUL, kind="nul", line=line, column=column)
+    if _DOCTYPE in data:
+        # The same characters are harmless inside text, so let the scan decide what this is.
+        _refuse_doctype(data)
+    # One parser for each call costs 2 µs, and parsers are not shared among threads.
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        collect_ids=False,
+    )
+    try:
+        return etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise _explain_syntax_error(data, error) from error
+
+
+def read_text(element: etree._Element) -> str:
+    """Return the text of *element*, or raise MalformedXml if anything but text is inside.
+
+    A comment in the middle of a value would cut it short for one reader and not for another,
+    while the canonical form, and so the signature, stays the same.
+    """
+    if len(element):
+        name = etree.QName(element).localname
+        inside = _NOT_TEXT.get(element[0].tag, "an element")
+        line: int | None = getattr(element, "sourceline", None)
+        raise MalformedXml(
+            f"the value of {name} is interrupted by {inside}", kind="interrupted", line=line
+        )
+    return element.text or ""
+
+
+def canonicalize(
+    element: etree._Element, *, exclusive: bool = True, prefixes: Sequence[str] = ()
+) -> bytes:
+    """Return the canonical form of *element* without comments.  [EXC-C14N §3] [C14N §2]
+
+    *prefixes* is the InclusiveNamespaces PrefixList of the exclusive form, ``#default`` included.
+    The inclusive form does not bring along ``xml:`` attributes of ancestors.
+    """
+    if not exclusive:
+        # lxml's own inclusive form of a subtree writes a spurious xmlns="" into children that
+        # inherit a default namespace.  The exclusive form with every prefix named is the same.
+        prefixes = sorted(_prefixes_within(element))
+    if "#default" in prefixes:
+        # libxml2 honours this word only when its dictionary, shared by a thread's documents,
+        # holds it: names of namespaces are put there.
+        etree.fromstring(b'<d xmlns="#default"/>')
+    return etree.tostring(
+        element,
+        method="c14n",
+        exclusive=True,
+        with_comments=False,
+        inclusive_ns_prefixes=list(prefixes) or None,
+    )
+
+
+def _check_first_bytes(data: bytes) -> None:
+    if data.startswith(WIDE):
+        raise MalformedXml(NOT_UTF8, kind="encoding", line=1, column=1)
+    declaration = _DECLARATION.match(data)
+    if declaration is not None:
+        version, encoding = (
+            None if word is None else word.decode("ascii", "replace")
+            for word in declaration.group(1, 2)
+        )
+        detail = refuse_declaration(version or "", encoding)
+        if detail is not None:
+            kind: MalformedKind = "encoding" if encoding else "syntax"
+            raise MalformedXml(detail, kind=kind, line=1, column=1)
+
+
+def _refuse_doctype(data: bytes) -> None:
+    def stop(*_start: object) -> None:
+        scanner.stop()
+
+    scanner = Scanner(stop, lambda *_end: None)
+    scanner.feed(data)
+
+
+def _explain_syntax_error(data: bytes, error: etree.XMLSyntaxError) -> MalformedXml:
+    line, column = error.lineno, (error.offset or 0) + 1
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as broken:
+        line, column = _place(data, broken.start)
+        return MalformedXml(NOT_UTF8, kind="encoding", line=line, column=column)
+    if getattr(error, "code", None) == etree.ErrorTypes.ERR_RESOURCE_LIMIT:
+        # libxml2 has one code for all its limits.
+        if "depth" in error.msg:
+            return MalformedXml(TOO_DEEP, kind="too_deep", line=line, column=column)
+        detail = f"the document is too large to be read: {error.msg}"
+        return MalformedXml(detail, kind="too_large", line=line, column=column)
+    detail = f"the document is not well-formed: {error.msg}"
+    return MalformedXml(detail, kind="syntax", line=line, column=column)
+
+
+def _place(data: bytes, offset: int) -> tuple[int, int]:
+    return data.count(b"\n", 0, offset) + 1, offset - data.rfind(b"\n", 0, offset)
+
+
+def _prefixes_within(element: etree._Element) -> set[str]:
+    return {prefix or "#default" for node in element.iter(etree.Element) for prefix in node.nsmap}

@@ -25,6 +25,7 @@ The tree (codes of ebMS 3.0, then those the AS4 profile adds):
     └── DecompressionFailure          EBMS:0303
 
     Unreadable                        refused at the HTTP level, before anything of ebMS is known
+    UnusableMaterial                  a key, certificate or revocation list given to us is no good
 
 How an error becomes a signed signal is the business of `as4.errorsignal`.
 """
@@ -286,6 +287,13 @@ class Unreadable(Exception):
         super().__init__(detail)
         self.status = status
         self.detail = detail
+
+
+class UnusableMaterial(ValueError):
+    """A key, an authority's certificate or a revocation list cannot be used; the text says why.
+
+    It is about what the operator or an authority gave us, never about a message.
+    """
 
 
 def _first_sentence(kind: type[As4Error]) -> str:

@@ -1,0 +1,152 @@
+"""One X.509 certificate, parsed once into the values that the gateway asks for.  [RFC5280 §4]
+
+Reading says nothing about trust: see `as4.certificates.anchors`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+
+from as4.errors import FailedAuthentication
+
+# LIMIT: certificates of the Peppol PKI take 1.5 to 2.5 KB.
+CERTIFICATE_BYTES_MAX = 16 << 10
+# Generation 3 uses 2,048 bits in leaves and 4,096 in authorities.  [PEPPOL-PKI]
+KEY_BITS_MIN = 2048
+# LIMIT: a larger key only serves to make verification slow.
+KEY_BITS_MAX = 8192
+
+NO_KEY_USAGE = "the certificate has no key usage extension"
+
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate with an RSA key; *fingerprint* is the SHA-256 of *der*.
+
+    *subject_cn* is empty unless the subject has exactly one common name.
+    *subject* is the whole name in the form of [RFC4514 §2].
+    *warnings* says what is odd but not refused.
+    """
+
+    der: bytes
+    fingerprint: bytes
+    subject_cn: str
+    subject: str
+    issuer_cn: str
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    public_key: RSAPublicKey
+    crl_urls: tuple[str, ...]
+    ocsp_urls: tuple[str, ...]
+    warnings: tuple[str, ...]
+    x509: x509.Certificate
+
+
+def load_certificate(der: bytes) -> Certificate:
+    """Read *der*; raises FailedAuthentication when it is no certificate with an RSA key."""
+    if len(der) > CERTIFICATE_BYTES_MAX:
+        raise FailedAuthentication(f"the certificate is larger than {CERTIFICATE_BYTES_MAX} bytes")
+    try:
+        return _read(der)
+    except _UNREADABLE as exc:
+        raise FailedAuthentication("the certificate cannot be read") from exc
+
+
+def has_strong_digest(signed: x509.Certificate | x509.CertificateRevocationList) -> bool:
+    """Say whether what *signed* was signed with is of the SHA-2 family, 256 bits or more."""
+    return isinstance(signed.signature_hash_algorithm, (SHA256, SHA384, SHA512))
+
+
+def has_strong_key(public_key: object) -> bool:
+    """Say whether *public_key* is an RSA key of an acceptable size."""
+    return (
+        isinstance(public_key, RSAPublicKey) and KEY_BITS_MIN <= public_key.key_size <= KEY_BITS_MAX
+    )
+
+
+def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
+    """Return the key usage extension of *certificate*, None when it has none."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Say whether *certificate* is that of an authority.  [RFC5280 §4.2.1.9]"""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _read(der: bytes) -> Certificate:
+    parsed = x509.load_der_x509_certificate(der)
+    public_key = parsed.public_key()
+    if not isinstance(public_key, RSAPublicKey):
+        raise FailedAuthentication("the certificate's key is not an RSA key")
+    return Certificate(
+        der=der,
+        fingerprint=parsed.fingerprint(SHA256()),
+        subject_cn=_common_name(parsed.subject),
+        subject=parsed.subject.rfc4514_string(),
+        issuer_cn=_common_name(parsed.issuer),
+        serial=parsed.serial_number,
+        not_before=parsed.not_valid_before_utc,
+        not_after=parsed.not_valid_after_utc,
+        public_key=public_key,
+        crl_urls=_crl_urls(parsed),
+        ocsp_urls=_ocsp_urls(parsed),
+        warnings=() if key_usage(parsed) is not None else (NO_KEY_USAGE,),
+        x509=parsed,
+    )
+
+
+def _common_name(name: x509.Name) -> str:
+    """Return the one common name in *name*, else nothing: two of them would be two answers."""
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if len(found) == 1 else ""
+
+
+def _crl_urls(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return where complete revocation lists are published.  [RFC5280 §4.2.1.13]"""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(
+        name.value
+        for point in extension.value
+        if point.reasons is None and point.crl_issuer is None
+        for name in point.full_name or ()
+        if isinstance(name, x509.UniformResourceIdentifier)
+    )
+
+
+def _ocsp_urls(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return where the issuer answers for single certificates.  [RFC5280 §4.2.2.1]"""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(
+        access.access_location.value
+        for access in extension.value
+        if access.access_method == AuthorityInformationAccessOID.OCSP
+        and isinstance(access.access_location, x509.UniformResourceIdentifier)
+    )

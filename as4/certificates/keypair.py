@@ -46,7 +46,8 @@ def _read_pem(data: bytes, password: bytes | None) -> tuple[object, list[x509.Ce
     # password for all of their files.
     encrypted = b"ENCRYPTED" in data
     key = load_pem_private_key(data, password if encrypted else None)
-    return key, x509.load_pem_x509_certificates(data)
+    certificates = x509.load_pem_x509_certificates(data) if b"BEGIN CERT" in data else []
+    return key, certificates
 
 
 def _read_pkcs12(data: bytes, password: bytes | None) -> tuple[object, list[x509.Certificate]]:

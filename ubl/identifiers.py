@@ -206,32 +206,6 @@ class ProcessId:
         return f"{self.scheme}::{self.value}"
 
 
-_UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
-_BILLING_3: Final = "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
-_SELF_BILLING_3: Final = _BILLING_3.replace(":billing:", ":selfbilling:")
-
-
-def _ubl(name: str, customization: str) -> DocumentTypeId:
-    return DocumentTypeId(EXACT_SCHEME, f"{_UBL}{name}-2::{name}##{customization}::2.1")
-
-
-INVOICE: Final = _ubl("Invoice", _BILLING_3)
-CREDIT_NOTE: Final = _ubl("CreditNote", _BILLING_3)
-SELF_BILLING_INVOICE: Final = _ubl("Invoice", _SELF_BILLING_3)
-SELF_BILLING_CREDIT_NOTE: Final = _ubl("CreditNote", _SELF_BILLING_3)
-INVOICE_RESPONSE: Final = _ubl(
-    "ApplicationResponse", "urn:fdc:peppol.eu:poacc:trns:invoice_response:3"
-)
-MESSAGE_LEVEL_STATUS: Final = _ubl("ApplicationResponse", "urn:peppol:edec:mls:1.0")
-
-BILLING: Final = ProcessId(PROCESS_SCHEME, "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0")
-SELF_BILLING: Final = ProcessId(PROCESS_SCHEME, "urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0")
-INVOICE_RESPONSE_PROCESS: Final = ProcessId(
-    PROCESS_SCHEME, "urn:fdc:peppol.eu:poacc:bis:invoice_response:3"
-)
-MESSAGE_LEVEL_STATUS_PROCESS: Final = ProcessId(PROCESS_SCHEME, "urn:peppol:edec:mls")
-
-
 def check_participant(participant: ParticipantId) -> list[str]:
     """Return warnings about the number in *participant*: its shape and check digits.
 
@@ -269,3 +243,30 @@ def _split(what: str, text: str, scheme_usual: str) -> tuple[str, str]:
             f" (as in {scheme_usual}::{text})"
         )
     return scheme, value
+
+
+# The types and processes that the project speaks of by name.
+_UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
+_BILLING_3: Final = "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0"
+_SELF_BILLING_3: Final = _BILLING_3.replace(":billing:", ":selfbilling:")
+
+
+def _ubl(name: str, customization: str) -> DocumentTypeId:
+    return DocumentTypeId(EXACT_SCHEME, f"{_UBL}{name}-2::{name}##{customization}::2.1")
+
+
+INVOICE: Final = _ubl("Invoice", _BILLING_3)
+CREDIT_NOTE: Final = _ubl("CreditNote", _BILLING_3)
+SELF_BILLING_INVOICE: Final = _ubl("Invoice", _SELF_BILLING_3)
+SELF_BILLING_CREDIT_NOTE: Final = _ubl("CreditNote", _SELF_BILLING_3)
+INVOICE_RESPONSE: Final = _ubl(
+    "ApplicationResponse", "urn:fdc:peppol.eu:poacc:trns:invoice_response:3"
+)
+MESSAGE_LEVEL_STATUS: Final = _ubl("ApplicationResponse", "urn:peppol:edec:mls:1.0")
+
+BILLING: Final = ProcessId(PROCESS_SCHEME, "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0")
+SELF_BILLING: Final = ProcessId(PROCESS_SCHEME, "urn:fdc:peppol.eu:2017:poacc:selfbilling:01:1.0")
+INVOICE_RESPONSE_PROCESS: Final = ProcessId(
+    PROCESS_SCHEME, "urn:fdc:peppol.eu:poacc:bis:invoice_response:3"
+)
+MESSAGE_LEVEL_STATUS_PROCESS: Final = ProcessId(PROCESS_SCHEME, "urn:peppol:edec:mls")

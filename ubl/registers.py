@@ -24,9 +24,9 @@ class Register:
 
 
 def check_number(icd: str, number: str) -> list[str]:
-    """Return what looks wrong with *number* of the register *icd*, in words; nothing if all is well.
+    """Return what looks wrong with *number* of the register *icd*, in words for people.
 
-    Letters count without regard to case.
+    The list is empty if nothing does.  Letters count without regard to case.
     """
     register = REGISTERS.get(icd)
     if register is None:

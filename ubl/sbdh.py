@@ -223,7 +223,7 @@ class EnvelopeReader:
             self._values[f"{value}/@Authority"] = attributes["Authority"].strip(_XML_SPACE)
         return True
 
-    def _end(self, name: str, end: int | None, depth: int, text: str | None) -> None:
+    def _end(self, end: int | None, depth: int, text: str | None) -> None:
         if depth == 1 and self.header is not None:
             self.payload_end = end
         elif depth == 0 and self.header is None:

@@ -37,7 +37,7 @@ HAS_NUL: Final = "the character NUL is not allowed in XML: remove it"
 TOO_DEEP: Final = f"elements are nested more than {DEPTH_MAX} levels deep"
 
 OnStart = Callable[[str, Mapping[str, str], int, int], bool | None]
-OnEnd = Callable[[str, int | None, int, str | None], None]
+OnEnd = Callable[[int | None, int, str | None], None]
 
 
 class Scanner:
@@ -47,7 +47,7 @@ class Scanner:
     at which the tag starts, *depth* is 0 for the root, names are ``{namespace}local``.
     If it returns True, the element's text is collected and given to *on_end*; the element must
     then hold text alone, at most VALUE_CHARS_MAX characters of it.
-    *on_end* (name, end, depth, text): *end* is the byte after the end tag, measured down to
+    *on_end* (end, depth, text): *end* is the byte after the end tag, measured down to
     *span_depth* and None below; *text* is None unless it was asked for.
 
     `feed` and `close` raise MalformedXml, and whatever the callbacks raise; after that every
@@ -182,7 +182,7 @@ class Scanner:
             self._text = ""
             self._parser.CharacterDataHandler = self._characters
 
-    def _end(self, raw: str) -> None:
+    def _end(self, _name: str) -> None:
         self._depth = depth = self._depth - 1
         text = None
         if self._collecting:
@@ -190,7 +190,7 @@ class Scanner:
             self._parser.CharacterDataHandler = None
             text = self._text
         end = self._measure_end() if depth <= self._span_depth else None
-        self._on_end(self._names[raw], end, depth, text)
+        self._on_end(end, depth, text)
 
     def _measure_end(self) -> int:
         # expat stands at the start of an end tag, but after the tag of an empty element.

@@ -1,0 +1,54 @@
+"""Bring a database to the schema this version needs.
+
+Migrations are SQL files beside this module, applied in order by pogo-migrate, each in a transaction
+of its own.  An advisory lock lets several processes start at once: one migrates, the others wait
+and find the work done.
+"""
+
+import logging
+from importlib.resources import as_file, files
+
+import asyncpg
+from pogo_core.error import BadMigrationError
+from pogo_core.util import migrate, sql
+
+from gateway.errors import Unavailable
+from gateway.store.errors import MigrationFailed
+from gateway.store.pool import UNREACHABLE
+
+__all__ = ["upgrade"]
+
+LOCK = 0x6761_7465_7761_7901
+"""The key of the advisory lock: "gateway" and a one."""
+
+logger = logging.getLogger(__name__)
+
+
+async def upgrade(dsn: str) -> list[str]:
+    """Apply what is missing to the database at *dsn*; return the names applied, in order.
+
+    *dsn* names a role that may create roles and tables.  Raises MigrationFailed, or Unavailable
+    when there is no server.
+    """
+    try:
+        connection = await asyncpg.connect(dsn)
+    except UNREACHABLE as exc:
+        raise Unavailable(f"no database: {exc}", 1.0) from exc
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
+        return await _apply(connection)
+    finally:
+        # Ends the session, and with it the lock.
+        await connection.close()
+
+
+async def _apply(connection: asyncpg.Connection) -> list[str]:
+    await sql.ensure_pogo_sync(connection)
+    before = await sql.get_applied_migrations(connection, schema_name="public")
+    with as_file(files("gateway.store") / "migrations") as folder:
+        try:
+            await migrate.apply(connection, folder, schema_name="public", logger=logger)
+        except BadMigrationError as exc:
+            raise MigrationFailed(f"{exc}: {exc.__cause__}") from exc
+    after = await sql.get_applied_migrations(connection, schema_name="public")
+    return sorted(after - before)

@@ -6,12 +6,14 @@ What a schema says beyond sequences (types of values) is checked where the value
 """
 
 import binascii
+
 from lxml import etree
 
 from as4.errors import As4Error, InvalidHeader
 
 ANY = 1 << 30
 """An upper bound for elements that may repeat without limit; the envelope's size bounds them."""
+
 
 class Model:
     """A sequence of elements, each with its least and greatest number of occurrences.

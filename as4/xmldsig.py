@@ -166,11 +166,15 @@ def canonicalize(element: etree._Element, prefixes: tuple[str, ...] = ()) -> byt
     return xml.canonicalize(element, exclusive=True, prefixes=prefixes)
 
 
-def build_reference(reference: Reference) -> str:
-    """Return *reference* as a ds:Reference in canonical form, below an element that binds ds."""
+def build_reference(reference: Reference, *, declare: bool = False) -> str:
+    """Return *reference* as a ds:Reference in canonical form.
+
+    *declare* it where no element above binds the prefix ds.
+    """
+    namespace = f' xmlns:ds="{DS}"' if declare else ""
     transforms = "".join(_build_transform(transform) for transform in reference.transforms)
     return (
-        f'<ds:Reference URI="{attribute_text(reference.uri)}">'
+        f'<ds:Reference{namespace} URI="{attribute_text(reference.uri)}">'
         f"<ds:Transforms>{transforms}</ds:Transforms>"
         f'<ds:DigestMethod Algorithm="{attribute_text(reference.digest_method)}">'
         "</ds:DigestMethod>"

@@ -1,0 +1,210 @@
+"""Read an eb:UserMessage and check it against the P-Mode."""
+
+import re
+from datetime import UTC, datetime
+
+from lxml import etree
+
+from as4.contentmodel import ANY, Model, leaf_text
+from as4.envelope import MESSAGE_ID_CHARS_MAX
+from as4.errors import ExternalPayloadError, InvalidHeader, ValueNotRecognized
+from as4.namespaces import EBMS, qname
+from as4.pmode import PEPPOL, PMode
+from as4.usermessage.values import (
+    Agreement,
+    PartInfo,
+    Party,
+    PartyId,
+    Property,
+    Service,
+    UserMessage,
+)
+
+_USER_MESSAGE = qname(EBMS, "UserMessage")
+_INFO = qname(EBMS, "MessageInfo")
+_TIMESTAMP = qname(EBMS, "Timestamp")
+_MESSAGE_ID = qname(EBMS, "MessageId")
+_REF = qname(EBMS, "RefToMessageId")
+_PARTY_INFO = qname(EBMS, "PartyInfo")
+_FROM = qname(EBMS, "From")
+_TO = qname(EBMS, "To")
+_PARTY_ID = qname(EBMS, "PartyId")
+_ROLE = qname(EBMS, "Role")
+_COLLABORATION = qname(EBMS, "CollaborationInfo")
+_AGREEMENT = qname(EBMS, "AgreementRef")
+_SERVICE = qname(EBMS, "Service")
+_ACTION = qname(EBMS, "Action")
+_CONVERSATION = qname(EBMS, "ConversationId")
+_PROPERTIES = qname(EBMS, "MessageProperties")
+_PROPERTY = qname(EBMS, "Property")
+_PAYLOAD_INFO = qname(EBMS, "PayloadInfo")
+_PART_INFO = qname(EBMS, "PartInfo")
+_PART_PROPERTIES = qname(EBMS, "PartProperties")
+
+# The sequences of the ebMS header schema, as far as a user message has them.  [EBMS3 §5.2.2]
+_MESSAGING_MODEL = Model((_USER_MESSAGE, 1, 1))
+_MODEL = Model(
+    (_INFO, 1, 1), (_PARTY_INFO, 1, 1), (_COLLABORATION, 1, 1), (_PROPERTIES, 0, 1),
+    (_PAYLOAD_INFO, 0, 1),
+)  # fmt: skip
+_INFO_MODEL = Model((_TIMESTAMP, 1, 1), (_MESSAGE_ID, 1, 1), (_REF, 0, 1))
+_PARTY_INFO_MODEL = Model((_FROM, 1, 1), (_TO, 1, 1))
+_PARTY_MODEL = Model((_PARTY_ID, 1, ANY), (_ROLE, 1, 1))
+_COLLABORATION_MODEL = Model(
+    (_AGREEMENT, 0, 1), (_SERVICE, 1, 1), (_ACTION, 1, 1), (_CONVERSATION, 1, 1)
+)
+_PROPERTIES_MODEL = Model((_PROPERTY, 1, ANY))
+_PAYLOAD_INFO_MODEL = Model((_PART_INFO, 1, ANY))
+_PART_INFO_MODEL = Model(
+    (qname(EBMS, "Schema"), 0, 1), (qname(EBMS, "Description"), 0, 1), (_PART_PROPERTIES, 0, 1)
+)
+
+_DATE_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?"
+)
+# What a name of a character set may be; whether we know the set does not matter here.  [XML §4.3.3]
+_CHARSET = re.compile(r"[A-Za-z][A-Za-z0-9._\-]*")
+
+
+def parse_user_message(messaging: etree._Element, pmode: PMode = PEPPOL) -> UserMessage:
+    """Read the one eb:UserMessage in *messaging*.
+
+    Raises InvalidHeader where the ebMS schema would not have it, where a payload has no MimeType
+    property or where its CharacterSet cannot be the name of one.  [EBMS3 §5.2.2] [AS4 §3.1]
+    """
+    user_message = _MESSAGING_MODEL.read(messaging)[_USER_MESSAGE][0]
+    blocks = _MODEL.read(user_message)
+    info = _INFO_MODEL.read(blocks[_INFO][0])
+    parties = _PARTY_INFO_MODEL.read(blocks[_PARTY_INFO][0])
+    collaboration = _COLLABORATION_MODEL.read(blocks[_COLLABORATION][0])
+    service = collaboration[_SERVICE][0]
+    service_value, action = _text(service), _text(collaboration[_ACTION][0])
+    return UserMessage(
+        message_id=parse_message_id(info[_MESSAGE_ID][0]),
+        timestamp=parse_timestamp(info[_TIMESTAMP][0]),
+        sender=_parse_party(parties[_FROM][0]),
+        receiver=_parse_party(parties[_TO][0]),
+        agreement=_parse_agreement(collaboration[_AGREEMENT]),
+        service=Service(service_value, service.get("type")),
+        action=action,
+        conversation_id=_text(collaboration[_CONVERSATION][0]),
+        mpc=user_message.get("mpc"),
+        properties=_parse_properties(blocks[_PROPERTIES]),
+        parts=_parse_payload_info(blocks[_PAYLOAD_INFO]),
+        is_ping=service_value == pmode.test_service and action == pmode.test_action,
+    )
+
+
+def parse_message_id(element: etree._Element) -> str:
+    """Return the MessageId in *element*; raise InvalidHeader if it is empty or far too long."""
+    value = _text(element)
+    if len(value) > MESSAGE_ID_CHARS_MAX:
+        raise InvalidHeader(f"MessageId is longer than {MESSAGE_ID_CHARS_MAX} characters")
+    return value
+
+
+def parse_timestamp(element: etree._Element) -> datetime:
+    """Return the instant in *element*, aware and in UTC; raise InvalidHeader.  [EBMS3 §5.2.2.1]"""
+    value = leaf_text(element)
+    if not _DATE_TIME.fullmatch(value):
+        raise InvalidHeader(f"Timestamp {value[:40]!r} is not a date and time")
+    try:
+        instant = datetime.fromisoformat(value)
+        # INTEROP(Holodeck B2B): an instant without zone is meant in UTC, as ebMS demands.
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidHeader(f"Timestamp {value[:40]!r} is not a date and time") from error
+
+
+def check_processing_mode(message: UserMessage, pmode: PMode = PEPPOL) -> None:
+    """Raise ValueNotRecognized unless *message* carries the values of *pmode*.
+
+    [PEPPOL-AS4 §2.2] [EBMS3 §4]
+    """
+    if message.mpc not in (None, pmode.default_mpc):
+        raise ValueNotRecognized(f"mpc {message.mpc!r} is not the default channel")
+    _check_party("From", message.sender, pmode.initiator_role, pmode)
+    _check_party("To", message.receiver, pmode.responder_role, pmode)
+    if message.agreement is None or message.agreement.value != pmode.agreement:
+        raise ValueNotRecognized(f"AgreementRef is not {pmode.agreement}")
+    if message.agreement.pmode is not None:
+        raise ValueNotRecognized("AgreementRef names a pmode")
+
+
+def check_payload_info(message: UserMessage) -> None:
+    """Raise ExternalPayloadError unless *message* announces one attached payload.
+
+    A ping may come without any.  [PEPPOL-AS4 §2.2] [EBMS3 §5.2.2.13]
+    """
+    if not message.parts and message.is_ping:
+        return
+    if len(message.parts) != 1:
+        raise ExternalPayloadError(f"PayloadInfo names {len(message.parts)} parts, not 1")
+    href = message.parts[0].href
+    if href is None:
+        raise ExternalPayloadError("PartInfo without href: the payload must be an attachment")
+    if not href.startswith("cid:") or href == "cid:":
+        raise ExternalPayloadError(f"PartInfo names {href[:200]!r}, which is not an attachment")
+
+
+def _text(element: etree._Element) -> str:
+    value = leaf_text(element)
+    if not value:
+        raise InvalidHeader(f"{etree.QName(element).localname} is empty")
+    return value
+
+
+def _parse_party(element: etree._Element) -> Party:
+    parts = _PARTY_MODEL.read(element)
+    ids = tuple(PartyId(_text(party), party.get("type")) for party in parts[_PARTY_ID])
+    return Party(ids, _text(parts[_ROLE][0]))
+
+
+def _parse_agreement(elements: list[etree._Element]) -> Agreement | None:
+    if not elements:
+        return None
+    return Agreement(_text(elements[0]), elements[0].get("pmode"))
+
+
+def _parse_properties(holders: list[etree._Element]) -> tuple[Property, ...]:
+    if not holders:
+        return ()
+    properties = []
+    for element in _PROPERTIES_MODEL.read(holders[0])[_PROPERTY]:
+        name = element.get("name")
+        if not name:
+            raise InvalidHeader("a Property has no name")
+        properties.append(Property(name, _text(element), element.get("type")))
+    return tuple(properties)
+
+
+def _parse_payload_info(holders: list[etree._Element]) -> tuple[PartInfo, ...]:
+    if not holders:
+        return ()
+    return tuple(map(_parse_part_info, _PAYLOAD_INFO_MODEL.read(holders[0])[_PART_INFO]))
+
+
+def _parse_part_info(element: etree._Element) -> PartInfo:
+    properties = _parse_properties(_PART_INFO_MODEL.read(element)[_PART_PROPERTIES])
+    values: dict[str, str] = {}
+    for known in properties:
+        if known.name in values:
+            raise InvalidHeader(f"the part property {known.name} is given twice")
+        values[known.name] = known.value
+    if "MimeType" not in values:
+        raise InvalidHeader("PartInfo has no MimeType property")
+    character_set = values.get("CharacterSet")
+    if character_set is not None and not _CHARSET.fullmatch(character_set):
+        raise InvalidHeader(f"CharacterSet {character_set[:40]!r} is not the name of one")
+    return PartInfo(
+        element.get("href"), values["MimeType"], values.get("CompressionType"), character_set
+    )
+
+
+def _check_party(name: str, party: Party, role: str, pmode: PMode) -> None:
+    if len(party.ids) != 1:
+        raise ValueNotRecognized(f"{name} has {len(party.ids)} PartyId, not 1")
+    if party.ids[0].type != pmode.party_type:
+        raise ValueNotRecognized(f"{name}/PartyId is not of type {pmode.party_type}")
+    if party.role != role:
+        raise ValueNotRecognized(f"{name}/Role is not {role}")

@@ -1,0 +1,339 @@
+"""The wsse:Security header: who signed what, and how the attachment's key travels.
+
+`parse_security` reads the one header for us and refuses whatever the profile does not use;
+`check_coverage` ties the signature to the very elements that are used later; `verify_signature`
+then proves it.  Elements are found by reference, whatever their order.
+`build_security`, `build_encrypted_key` and `build_encrypted_data` write the same header.
+[WSS §4] [WSS-X509 §3] [WSS-SWA §5] [PEPPOL-AS4 §2]
+
+Opening the attachment with the key is the business of `as4.xmlenc` and `as4.unpack`.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from lxml import etree
+
+from as4 import xmldsig
+from as4.algorithms import (
+    ATTACHMENT_CIPHERTEXT,
+    ATTACHMENT_CONTENT_ONLY,
+    BASE64_BINARY,
+    ENCRYPTED_KEY_TOKEN,
+    X509_V3,
+    AlgorithmSuite,
+)
+from as4.certificates import Certificate, KeyPair
+from as4.contentmodel import Model, leaf_bytes, local_name
+from as4.envelope import Envelope, Ids
+from as4.errors import FailedAuthentication, PolicyNoncompliance
+from as4.namespaces import DS, WSSE, WSSE11, WSU, XENC, XENC11, qname
+from as4.xmldsig import Reference, Signature, attribute_text
+
+# LIMIT: certificates in one header; two are used, some peers add the chain.
+TOKENS_MAX = 8
+
+_TOKEN = qname(WSSE, "BinarySecurityToken")
+_STR = qname(WSSE, "SecurityTokenReference")
+_TOKEN_REFERENCE = qname(WSSE, "Reference")
+_TIMESTAMP = qname(WSU, "Timestamp")
+_SIGNATURE = qname(DS, "Signature")
+_KEY_INFO = qname(DS, "KeyInfo")
+_DIGEST_METHOD = qname(DS, "DigestMethod")
+_TRANSFORM = qname(DS, "Transform")
+_ENCRYPTED_KEY = qname(XENC, "EncryptedKey")
+_ENCRYPTED_DATA = qname(XENC, "EncryptedData")
+_METHOD = qname(XENC, "EncryptionMethod")
+_CIPHER_DATA = qname(XENC, "CipherData")
+_CIPHER_VALUE = qname(XENC, "CipherValue")
+_CIPHER_REFERENCE = qname(XENC, "CipherReference")
+_TRANSFORMS = qname(XENC, "Transforms")
+_REFERENCE_LIST = qname(XENC, "ReferenceList")
+_DATA_REFERENCE = qname(XENC, "DataReference")
+_MGF = qname(XENC11, "MGF")
+
+_E = PolicyNoncompliance
+_KEY_INFO_MODEL = Model((_STR, 1, 1), error=_E)
+_STR_MODEL = Model((_TOKEN_REFERENCE, 1, 1), error=_E)
+_KEY_MODEL = Model(
+    (_METHOD, 1, 1), (_KEY_INFO, 1, 1), (_CIPHER_DATA, 1, 1), (_REFERENCE_LIST, 0, 1), error=_E
+)
+_OAEP_MODEL = Model((_DIGEST_METHOD, 1, 1), (_MGF, 1, 1), error=_E)
+_CIPHER_VALUE_MODEL = Model((_CIPHER_VALUE, 1, 1), error=_E)
+_REFERENCE_LIST_MODEL = Model((_DATA_REFERENCE, 1, 1), error=_E)
+_DATA_MODEL = Model((_METHOD, 1, 1), (_KEY_INFO, 1, 1), (_CIPHER_DATA, 1, 1), error=_E)
+_CIPHER_REFERENCE_MODEL = Model((_CIPHER_REFERENCE, 1, 1), error=_E)
+_TRANSFORMS_MODEL = Model((_TRANSFORMS, 1, 1), error=_E)
+_TRANSFORM_MODEL = Model((_TRANSFORM, 1, 1), error=_E)
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedKey:
+    """The attachment's key: *wrapped* for the owner of the certificate *recipient* (DER)."""
+
+    recipient: bytes
+    wrapped: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityHeader:
+    """What a wsse:Security says: the signature, the *signer*'s certificate (DER), the key.
+
+    *encrypted_key* is None where nothing is encrypted.  Nothing of it is verified yet.
+    """
+
+    signature: Signature
+    signer: bytes
+    encrypted_key: EncryptedKey | None
+
+
+def parse_security(
+    envelope: Envelope, ids: Ids, suite: AlgorithmSuite, *, href: str | None
+) -> SecurityHeader:
+    """Read the Security header of *envelope*, which must encrypt the attachment *href* if any.
+
+    Raises PolicyNoncompliance unless there is exactly one header for us, signed, and encrypted
+    where it must be, with the algorithms of *suite* and certificates in X509v3 tokens.
+    """
+    if len(envelope.securities) != 1:
+        raise PolicyNoncompliance(f"there are {len(envelope.securities)} Security headers, not 1")
+    signatures, keys, data = _sort_children(envelope.securities[0])
+    if len(signatures) != 1:
+        raise PolicyNoncompliance(f"the message has {len(signatures)} signatures, not 1")
+    signature = xmldsig.parse_signature(signatures[0], suite)
+    signer = _find_token(signature.key_info, ids)
+    expected = 0 if href is None else 1
+    if (len(keys), len(data)) != (expected, expected):
+        found = f"{len(keys)} EncryptedKey and {len(data)} EncryptedData"
+        raise PolicyNoncompliance(f"the message has {found}, not {expected} of each")
+    encrypted_key = None
+    if href is not None:
+        encrypted_key = _parse_encrypted_key(keys[0], data[0], ids, suite)
+        _check_encrypted_data(data[0], keys[0], ids, suite, href)
+    return SecurityHeader(signature, signer, encrypted_key)
+
+
+def check_coverage(
+    signature: Signature, envelope: Envelope, ids: Ids, *, href: str | None
+) -> bytes | None:
+    """Check that *signature* covers Messaging, Body and the attachment *href*, and nothing else.
+
+    Returns the signed digest of the attachment, None without one.
+    The referenced nodes must be those of *envelope* themselves, not others of the same name.
+    Raises PolicyNoncompliance.  [PEPPOL-AS4 §2] [WSS-SWA §5.4]
+    """
+    attachment: bytes | None = None
+    missing = {"Messaging": envelope.messaging, "Body": envelope.body}
+    for reference in signature.references:
+        if reference.uri.startswith("cid:"):
+            if attachment is not None or href is None or not is_same_cid(reference.uri, href):
+                raise PolicyNoncompliance(f"the signature covers {reference.uri[:200]} too")
+            attachment = reference.digest_value
+            continue
+        element = _resolve(reference.uri, ids)
+        name = next((name for name, known in missing.items() if known is element), None)
+        if name is None:
+            raise PolicyNoncompliance(f"the signature covers another {local_name(element)}")
+        del missing[name]
+    if missing or (href is not None and attachment is None):
+        names = [*missing, *(() if href is None or attachment else ("the attachment",))]
+        raise PolicyNoncompliance(f"the signature does not cover {' and '.join(names)}")
+    return attachment
+
+
+def verify_signature(signature: Signature, ids: Ids, public_key: object) -> None:
+    """Raise FailedAuthentication unless *signature* and the digests of its elements hold.
+
+    The attachment's digest is compared by whoever decrypts it.  [XMLDSIG §3.2]
+    """
+    xmldsig.verify_value(signature, public_key)
+    for reference in signature.references:
+        if not reference.uri.startswith("cid:"):
+            xmldsig.verify_reference(reference, _resolve(reference.uri, ids))
+
+
+def check_signer(certificate: Certificate, party: str) -> None:
+    """Raise FailedAuthentication unless *certificate* was issued to *party*.
+
+    [PEPPOL-AS4 §2.2]
+    """
+    if certificate.subject_cn != party:
+        raise FailedAuthentication(f"the signer is {certificate.subject_cn}, not {party}")
+
+
+def is_same_cid(one: str, other: str) -> bool:
+    """Tell whether two cid: URLs name the same part, percent-encoded or not.  [RFC2392]"""
+    return one == other or unquote(one) == unquote(other)
+
+
+def build_security(
+    references: Sequence[Reference],
+    *,
+    signer: KeyPair,
+    suite: AlgorithmSuite,
+    nonce: str,
+    encryption: str = "",
+) -> str:
+    """Return a Security header in which *signer* signs *references*, after *encryption*.
+
+    The prefix S12 is bound by the envelope around it.
+    """
+    token_id = f"X509-{nonce}"
+    signature = xmldsig.build_signature(
+        references,
+        f"<wsse:SecurityTokenReference>{_build_token_reference(token_id)}"
+        "</wsse:SecurityTokenReference>",
+        key=signer.key,
+        suite=suite,
+        signature_id=f"SIG-{nonce}",
+    )
+    return (
+        f'<wsse:Security xmlns:wsse="{WSSE}" xmlns:wsu="{WSU}" S12:mustUnderstand="true">'
+        f"{encryption}{_build_token(signer.certificate, token_id)}{signature}</wsse:Security>"
+    )
+
+
+def build_encrypted_data(href: str, *, suite: AlgorithmSuite, nonce: str) -> str:
+    """Return the EncryptedData that says how the attachment *href* is encrypted.
+
+    [WSS-SWA §5.5]
+    """
+    return (
+        f'<xenc:EncryptedData xmlns:xenc="{XENC}" Id="ED-{nonce}" MimeType="application/gzip"'
+        f' Type="{ATTACHMENT_CONTENT_ONLY}">'
+        f'<xenc:EncryptionMethod Algorithm="{suite.data_encryption}"/>'
+        f'<ds:KeyInfo xmlns:ds="{DS}"><wsse:SecurityTokenReference xmlns:wsse11="{WSSE11}"'
+        f' wsse11:TokenType="{ENCRYPTED_KEY_TOKEN}"><wsse:Reference URI="#EK-{nonce}"/>'
+        "</wsse:SecurityTokenReference></ds:KeyInfo>"
+        f'<xenc:CipherData><xenc:CipherReference URI="{attribute_text(href)}"><xenc:Transforms>'
+        f'<ds:Transform xmlns:ds="{DS}" Algorithm="{ATTACHMENT_CIPHERTEXT}"/></xenc:Transforms>'
+        "</xenc:CipherReference></xenc:CipherData></xenc:EncryptedData>"
+    )
+
+
+def build_encrypted_key(
+    recipient: Certificate, wrapped: bytes, *, suite: AlgorithmSuite, nonce: str
+) -> str:
+    """Return the token of *recipient* and the EncryptedKey with the *wrapped* key for it."""
+    token_id = f"X509-R-{nonce}"
+    return (
+        f"{_build_token(recipient, token_id)}"
+        f'<xenc:EncryptedKey xmlns:xenc="{XENC}" Id="EK-{nonce}">'
+        f'<xenc:EncryptionMethod Algorithm="{suite.key_transport}">'
+        f'<ds:DigestMethod xmlns:ds="{DS}" Algorithm="{suite.key_transport_digest}"/>'
+        f'<xenc11:MGF xmlns:xenc11="{XENC11}" Algorithm="{suite.key_transport_mgf}"/>'
+        f'</xenc:EncryptionMethod><ds:KeyInfo xmlns:ds="{DS}"><wsse:SecurityTokenReference>'
+        f"{_build_token_reference(token_id)}</wsse:SecurityTokenReference></ds:KeyInfo>"
+        f"<xenc:CipherData><xenc:CipherValue>{b64encode(wrapped).decode()}</xenc:CipherValue>"
+        f'</xenc:CipherData><xenc:ReferenceList><xenc:DataReference URI="#ED-{nonce}"/>'
+        "</xenc:ReferenceList></xenc:EncryptedKey>"
+    )
+
+
+def _sort_children(
+    security: etree._Element,
+) -> tuple[list[etree._Element], list[etree._Element], list[etree._Element]]:
+    """Return the signatures, encrypted keys and encrypted data in *security*."""
+    kinds: dict[object, list[etree._Element]] = {
+        _SIGNATURE: [], _ENCRYPTED_KEY: [], _ENCRYPTED_DATA: [], _TOKEN: [], _TIMESTAMP: []
+    }  # fmt: skip
+    for child in security.iterchildren("*"):
+        # INTEROP(WSS4J): a Timestamp may come along; unsigned as it is, nothing reads it.
+        found = kinds.get(child.tag)
+        if found is None:
+            raise PolicyNoncompliance(f"{local_name(child)} is not used in a Security header")
+        found.append(child)
+    if len(kinds[_TOKEN]) > TOKENS_MAX:
+        raise PolicyNoncompliance(f"there are more than {TOKENS_MAX} security tokens")
+    return kinds[_SIGNATURE], kinds[_ENCRYPTED_KEY], kinds[_ENCRYPTED_DATA]
+
+
+def _resolve(uri: str, ids: Ids) -> etree._Element:
+    element = ids.get(uri[1:]) if uri.startswith("#") else None
+    if element is None:
+        raise PolicyNoncompliance(f"the reference {uri[:200]!r} leads to nothing")
+    return element
+
+
+def _follow(key_info: etree._Element, ids: Ids) -> tuple[etree._Element, etree._Element]:
+    """Return the wsse:Reference in *key_info* and the element it leads to."""
+    reference = _STR_MODEL.read(_KEY_INFO_MODEL.read(key_info)[_STR][0])[_TOKEN_REFERENCE][0]
+    return reference, _resolve(reference.get("URI") or "", ids)
+
+
+def _find_token(key_info: etree._Element, ids: Ids) -> bytes:
+    """Return the certificate (DER) of the token that *key_info* refers to.
+
+    A key that is named in any other way is refused.  [WSS-X509 §3.3] [PEPPOL-AS4 §2]
+    """
+    reference, token = _follow(key_info, ids)
+    if token.tag != _TOKEN:
+        raise PolicyNoncompliance(f"the key is a {local_name(token)}, not a BinarySecurityToken")
+    # The types may be left out at the reference, and the encoding at the token: it is the default.
+    if reference.get("ValueType", X509_V3) != X509_V3 or token.get("ValueType") != X509_V3:
+        raise PolicyNoncompliance("the BinarySecurityToken is not an X509v3 certificate")
+    if token.get("EncodingType", BASE64_BINARY) != BASE64_BINARY:
+        raise PolicyNoncompliance("the BinarySecurityToken is not in base64")
+    return leaf_bytes(token, PolicyNoncompliance)
+
+
+def _parse_encrypted_key(
+    key: etree._Element, data: etree._Element, ids: Ids, suite: AlgorithmSuite
+) -> EncryptedKey:
+    """Read the EncryptedKey *key*, which may say that it is for *data*.  [XMLENC §3.5.1]"""
+    parts = _KEY_MODEL.read(key)
+    method = parts[_METHOD][0]
+    if method.get("Algorithm") != suite.key_transport:
+        raise PolicyNoncompliance(f"key transport {method.get('Algorithm')} is refused")
+    # Without DigestMethod and MGF, SHA-1 would be meant: both must be there.  [XMLENC §5.5.2]
+    oaep = _OAEP_MODEL.read(method)
+    _expect_algorithm(oaep[_DIGEST_METHOD][0], suite.key_transport_digest)
+    _expect_algorithm(oaep[_MGF][0], suite.key_transport_mgf)
+    if parts[_REFERENCE_LIST]:
+        listed = _REFERENCE_LIST_MODEL.read(parts[_REFERENCE_LIST][0])[_DATA_REFERENCE][0]
+        if _resolve(listed.get("URI") or "", ids) is not data:
+            raise PolicyNoncompliance("EncryptedKey is not the key of EncryptedData")
+    value = _CIPHER_VALUE_MODEL.read(parts[_CIPHER_DATA][0])[_CIPHER_VALUE][0]
+    recipient = _find_token(parts[_KEY_INFO][0], ids)
+    return EncryptedKey(recipient, leaf_bytes(value, PolicyNoncompliance))
+
+
+def _check_encrypted_data(
+    data: etree._Element, key: etree._Element, ids: Ids, suite: AlgorithmSuite, href: str
+) -> None:
+    """Check that *data* is the content of the attachment *href*, encrypted under *key*.
+
+    [WSS-SWA §5.5] [XMLENC §3.4]
+    """
+    if data.get("Type") != ATTACHMENT_CONTENT_ONLY:
+        raise PolicyNoncompliance(f"EncryptedData of type {data.get('Type')} is refused")
+    parts = _DATA_MODEL.read(data)
+    _expect_algorithm(parts[_METHOD][0], suite.data_encryption)
+    if _follow(parts[_KEY_INFO][0], ids)[1] is not key:
+        raise PolicyNoncompliance("EncryptedData names another key than the EncryptedKey")
+    cipher = _CIPHER_REFERENCE_MODEL.read(parts[_CIPHER_DATA][0])[_CIPHER_REFERENCE][0]
+    uri = cipher.get("URI") or ""
+    if not is_same_cid(uri, href):
+        raise PolicyNoncompliance(f"EncryptedData is for {uri[:200]!r}, not the payload")
+    transforms = _TRANSFORMS_MODEL.read(cipher)[_TRANSFORMS][0]
+    _expect_algorithm(_TRANSFORM_MODEL.read(transforms)[_TRANSFORM][0], ATTACHMENT_CIPHERTEXT)
+
+
+def _expect_algorithm(element: etree._Element, algorithm: str) -> None:
+    """Refuse an algorithm other than *algorithm*, and any parameter of it."""
+    if element.get("Algorithm") != algorithm or len(element):
+        name = f"{local_name(element)} {element.get('Algorithm')}"
+        raise PolicyNoncompliance(f"{name} is refused")
+
+
+def _build_token(certificate: Certificate, token_id: str) -> str:
+    return (
+        f'<wsse:BinarySecurityToken EncodingType="{BASE64_BINARY}" ValueType="{X509_V3}"'
+        f' wsu:Id="{token_id}">{b64encode(certificate.der).decode()}</wsse:BinarySecurityToken>'
+    )
+
+
+def _build_token_reference(token_id: str) -> str:
+    return f'<wsse:Reference URI="#{token_id}" ValueType="{X509_V3}"/>'

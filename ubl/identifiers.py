@@ -28,9 +28,6 @@ PROCESS_CHARS_MAX: Final = 200
 _PARTICIPANT: Final = re.compile(r"([0-9]{4}):([A-Za-z0-9._~-]{1,130})")
 _SCHEME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}")
 _PRINTABLE: Final = re.compile(r"[^\s\x00-\x1f\x7f-\x9f]+")
-_DOCUMENT_TYPE: Final = re.compile(
-    r"(?P<namespace>.+?)(?:::(?P<name>[^:#]+))?##(?P<customization>.+)::(?P<version>[^:]+)"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,22 +120,22 @@ class DocumentTypeId:
     @property
     def root_namespace(self) -> str:
         """The namespace of the root element; of what is no XML, the name of the syntax."""
-        return self._part("namespace")
+        return self._split()[0]
 
     @property
     def local_name(self) -> str:
         """The name of the root element; empty for what is no XML."""
-        return self._part("name")
+        return self._split()[1]
 
     @property
     def customization(self) -> str:
         """The specification that the document follows (BT-24 of an invoice)."""
-        return self._part("customization")
+        return self._split()[2]
 
     @property
     def version(self) -> str:
         """The version of the syntax, ``2.1`` for UBL."""
-        return self._part("version")
+        return self._split()[3]
 
     @property
     def has_wildcard(self) -> bool:
@@ -153,14 +150,13 @@ class DocumentTypeId:
         """
         if self.scheme != WILDCARD_SCHEME or self.has_wildcard:
             return [self]
-        found = _DOCUMENT_TYPE.fullmatch(self.value)
-        if found is None:
+        before, separator, _ = self.value.partition("##")
+        customization, version = self.customization, self.version
+        if not separator or not customization or not version:
             return [self]
-        start, end = found.span("customization")
-        before, after = self.value[:start], self.value[end:]
-        parts = found["customization"].split("@")
+        parts = customization.split("@")
         wildcards = [
-            DocumentTypeId(self.scheme, f"{before}{'@'.join(parts[:count])}*{after}")
+            DocumentTypeId(self.scheme, f"{before}##{'@'.join(parts[:count])}*::{version}")
             for count in range(len(parts), 0, -1)
         ]
         return [self, *wildcards]
@@ -176,9 +172,16 @@ class DocumentTypeId:
             return self == published
         return published in self.candidates()
 
-    def _part(self, name: str) -> str:
-        found = _DOCUMENT_TYPE.fullmatch(self.value)
-        return "" if found is None else found[name] or ""
+    def _split(self) -> tuple[str, str, str, str]:
+        """Return namespace, name, customization and version; empty where there is none."""
+        root, separator, rest = self.value.partition("##")
+        if not separator:
+            return "", "", "", ""
+        namespace, separator, name = root.rpartition("::")
+        if not separator:
+            namespace, name = root, ""
+        customization, _, version = rest.rpartition("::")
+        return namespace, name, customization, version
 
 
 @dataclass(frozen=True, slots=True)

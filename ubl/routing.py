@@ -18,7 +18,7 @@ from ubl.identifiers import (
     ParticipantId,
     ProcessId,
 )
-from ubl.xml import Scanner
+from ubl.xml import Paths, Scanner
 
 _UBL: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
 _PREFIXES: Final[Mapping[str, str]] = {
@@ -46,19 +46,18 @@ _ROOTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def _clark_path(path: str) -> tuple[str, ...]:
+def _below(root: str, path: str) -> tuple[str, ...]:
     names = (step.split(":") for step in path.split("/"))
-    return tuple(f"{{{_PREFIXES[prefix]}}}{local}" for prefix, local in names)
+    return (root, *(f"{{{_PREFIXES[prefix]}}}{local}" for prefix, local in names))
 
 
-_VALUES: Final = {
-    _clark_path(path): path
-    for path in (
-        *(_CUSTOMIZATION, _PROFILE, _NUMBER, _ISSUED_ON, _VERSION),
-        *(_SELLER, _BUYER, _SENDER, _RECEIVER),
-    )
-}
-_DEPTH_MAX: Final = max(map(len, _VALUES))
+_PATHS: Final = Paths(
+    {
+        _below(root, path): path
+        for root, parties in _ROOTS.items()
+        for path in (_CUSTOMIZATION, _PROFILE, _NUMBER, _ISSUED_ON, _VERSION, *parties)
+    }
+)
 _SELF_BILLING: Final = re.compile(r"(^|[:#])selfbilling([:-]|$)")
 _XML_SPACE: Final = " \t\r\n"
 
@@ -124,6 +123,13 @@ def read_routing(data: bytes) -> Routing:
     return reader.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    text: str
+    scheme: str
+    line: int
+
+
 class RoutingReader:
     """Reads the routing of a document in chunks of any size, in bounded memory."""
 
@@ -131,10 +137,8 @@ class RoutingReader:
         self._root = ""
         self._root_offset = 0
         self._root_end = 0
-        self._path: list[str] = []
-        self._found: dict[str, tuple[str, str | None, int]] = {}
-        self._pending: tuple[str, str | None, int] | None = None
-        self._scanner = Scanner(self._start, self._end, span_depth=0)
+        self._found: dict[str, _Found] = {}
+        self._scanner = Scanner(self._open, self._close, self._value, paths=_PATHS, span_depth=0)
 
     def feed(self, data: bytes) -> None:
         """Read the next *data*; raise MalformedXml or UnknownDocument."""
@@ -173,24 +177,7 @@ class RoutingReader:
             root_end=self._root_end,
         )
 
-    def _start(self, name: str, attributes: Mapping[str, str], offset: int, depth: int) -> bool:
-        if depth == 0:
-            self._start_root(name, offset)
-            return False
-        if depth > _DEPTH_MAX:
-            return False
-        del self._path[depth - 1 :]
-        self._path.append(name)
-        path = _VALUES.get(tuple(self._path))
-        if path is None:
-            return False
-        line = self._scanner.line
-        if path in self._found:
-            raise UnknownDocument(f"{path} is there twice: keep one", element=path, line=line)
-        self._pending = path, attributes.get("schemeID"), line
-        return True
-
-    def _start_root(self, name: str, offset: int) -> None:
+    def _open(self, name: str, offset: int, _depth: int) -> None:
         if name not in _ROOTS:
             known = ", ".join(sorted(root.partition("}")[2] for root in _ROOTS))
             raise UnknownDocument(
@@ -202,16 +189,19 @@ class RoutingReader:
         self._root = name
         self._root_offset = offset
 
-    def _end(self, end: int | None, depth: int, text: str | None) -> None:
-        if self._pending is not None and text is not None:
-            path, scheme, line = self._pending
-            self._pending = None
-            self._found[path] = text.strip(_XML_SPACE), scheme, line
-        elif depth == 0 and end is not None:
-            self._root_end = end
+    def _close(self, end: int, _depth: int) -> None:
+        self._root_end = end
+
+    def _value(self, path: str, text: str | None, attributes: Mapping[str, str]) -> None:
+        line = self._scanner.line
+        if path in self._found:
+            raise UnknownDocument(f"{path} is there twice: keep one", element=path, line=line)
+        value = (text or "").strip(_XML_SPACE)
+        self._found[path] = _Found(value, attributes.get("schemeID", "").strip(_XML_SPACE), line)
 
     def _find(self, path: str) -> str | None:
-        return self._found.get(path, ("", None, 0))[0] or None
+        found = self._found.get(path)
+        return (found.text or None) if found is not None else None
 
     def _require(self, path: str) -> str:
         value = self._find(path)
@@ -230,18 +220,18 @@ class RoutingReader:
                 f"{_PROFILE} is of self-billing, but {_CUSTOMIZATION} is not: who sends is not"
                 " clear; make them agree",
                 element=_PROFILE,
-                line=self._found[_PROFILE][2],
+                line=self._found[_PROFILE].line,
             )
         return False
 
     def _identify_participant(self, path: str) -> ParticipantId:
         value = self._require(path)
-        scheme = self._found[path][1]
+        scheme = self._found[path].scheme
         if not scheme:
             raise UnknownDocument(
                 f'{path} has no schemeID: add the code of the register (as in schemeID="0208")',
                 element=path,
-                line=self._found[path][2],
+                line=self._found[path].line,
             )
         return self._identify(path, lambda: ParticipantId(PARTICIPANT_SCHEME, f"{scheme}:{value}"))
 
@@ -250,5 +240,5 @@ class RoutingReader:
             return make()
         except BadIdentifier as error:
             raise UnknownDocument(
-                f"{path}: {error.detail}", element=path, line=self._found[path][2]
+                f"{path}: {error.detail}", element=path, line=self._found[path].line
             ) from error

@@ -24,7 +24,7 @@ from ubl.businessheader import (
 )
 from ubl.errors import BadBusinessHeader, MalformedXml, UblError
 from ubl.identifiers import ParticipantId
-from ubl.xml import VALUE_CHARS_MAX, Scanner
+from ubl.xml import VALUE_CHARS_MAX, Paths, Scanner
 
 __all__ = ["NAMESPACE", "SCOPES_MAX", "EnvelopeReader", "Sbdh", "Scope", "build_envelope"]
 __all__ += ["read_envelope"]
@@ -38,24 +38,28 @@ _ROOT: Final = f"{{{NAMESPACE}}}StandardBusinessDocument"
 _HEADER: Final = f"{{{NAMESPACE}}}StandardBusinessDocumentHeader"
 
 
-def _paths(*paths: str) -> dict[tuple[str, ...], str]:
-    return {tuple(f"{{{NAMESPACE}}}{name}" for name in path.split("/")): path for path in paths}
+def _in_header(*paths: str) -> dict[tuple[str, ...], str]:
+    return {
+        (_ROOT, _HEADER, *(f"{{{NAMESPACE}}}{name}" for name in path.split("/"))): path
+        for path in paths
+    }
 
 
-_SCOPE: Final = next(iter(_paths("BusinessScope/Scope")))
-_SCOPE_VALUES: Final = _paths(
-    "BusinessScope/Scope/Type",
-    "BusinessScope/Scope/InstanceIdentifier",
-    "BusinessScope/Scope/Identifier",
-)
-_VALUES: Final = _SCOPE_VALUES | _paths(
-    "Sender/Identifier",
-    "Receiver/Identifier",
-    "DocumentIdentification/Standard",
-    "DocumentIdentification/TypeVersion",
-    "DocumentIdentification/InstanceIdentifier",
-    "DocumentIdentification/Type",
-    "DocumentIdentification/CreationDateAndTime",
+_SCOPE: Final = "BusinessScope/Scope"
+_PATHS: Final = Paths(
+    _in_header(
+        "Sender/Identifier",
+        "Receiver/Identifier",
+        "DocumentIdentification/Standard",
+        "DocumentIdentification/TypeVersion",
+        "DocumentIdentification/InstanceIdentifier",
+        "DocumentIdentification/Type",
+        "DocumentIdentification/CreationDateAndTime",
+        f"{_SCOPE}/Type",
+        f"{_SCOPE}/InstanceIdentifier",
+        f"{_SCOPE}/Identifier",
+    ),
+    groups=_in_header(_SCOPE),
 )
 _XML_SPACE: Final = " \t\r\n"
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -130,11 +134,10 @@ class EnvelopeReader:
         self._root_tag = b""
         self._payload_tag = b""
         self._has_header = False
-        self._path: list[str] = []
         self._values: dict[str, str] = {}
         self._scope: dict[str, str] = {}
         self._scopes: list[Scope] = []
-        self._scanner = Scanner(self._start, self._end)
+        self._scanner = Scanner(self._open, self._close, self._value, paths=_PATHS)
 
     def feed(self, data: bytes) -> None:
         """Read the next *data*; nothing happens once the reader has stopped."""
@@ -171,34 +174,30 @@ class EnvelopeReader:
         rule = "value-interrupted" if error.kind == "interrupted" else "not-well-formed"
         return BadBusinessHeader(f"the envelope cannot be read: {error}", rule=rule)
 
-    def _start(self, name: str, attributes: Mapping[str, str], offset: int, depth: int) -> bool:
+    def _open(self, name: str, offset: int, depth: int) -> None:
         if depth == 0:
-            self._start_root(name)
-        elif depth == 1:
-            self._start_child(name, offset)
-        elif self.header is None:
-            return self._start_in_header(name, attributes, depth)
-        return False
+            self._open_root(name)
+        elif self.header is not None:
+            raise BadBusinessHeader(
+                f"there is a second document in the envelope: {name}", rule="two-payloads"
+            )
+        elif self._has_header:
+            self._open_payload(name, offset)
+        elif name == _HEADER:
+            self._has_header = True
+        else:
+            raise BadBusinessHeader(
+                f"the envelope has no header: it starts with {name}", rule="no-sbdh"
+            )
 
-    def _start_root(self, name: str) -> None:
+    def _open_root(self, name: str) -> None:
         if name != _ROOT:
             raise BadBusinessHeader(
                 f"there is no business envelope: the root element is {name}", rule="no-sbdh"
             )
         self._root_tag = self._scanner.read_tag()
 
-    def _start_child(self, name: str, offset: int) -> None:
-        if self.header is not None:
-            raise BadBusinessHeader(
-                f"there is a second document in the envelope: {name}", rule="two-payloads"
-            )
-        if not self._has_header:
-            if name != _HEADER:
-                raise BadBusinessHeader(
-                    f"the envelope has no header: it starts with {name}", rule="no-sbdh"
-                )
-            self._has_header = True
-            return
+    def _open_payload(self, name: str, offset: int) -> None:
         if name == _HEADER:
             raise BadBusinessHeader("the envelope has two headers", rule="two-headers")
         self.header = read_sbdh(self._values, self._scopes, payload_name=name)
@@ -208,46 +207,39 @@ class EnvelopeReader:
         if self._read_header_only:
             self._scanner.stop()
 
-    def _start_in_header(self, name: str, attributes: Mapping[str, str], depth: int) -> bool:
-        del self._path[depth - 2 :]
-        self._path.append(name)
-        path = tuple(self._path)
-        if path == _SCOPE:
-            self._scope = {}
-        value = _VALUES.get(path)
-        if value is None:
-            return False
-        if value in (self._scope if path in _SCOPE_VALUES else self._values):
-            raise BadBusinessHeader(f"{value} is there twice", rule="repeated-element")
-        if "Authority" in attributes:
-            self._values[f"{value}/@Authority"] = attributes["Authority"].strip(_XML_SPACE)
-        return True
-
-    def _end(self, end: int | None, depth: int, text: str | None) -> None:
-        if depth == 1 and self.header is not None:
-            self.payload_end = end
-        elif depth == 0 and self.header is None:
+    def _close(self, end: int, depth: int) -> None:
+        if self.header is not None:
+            if depth == 1:
+                self.payload_end = end
+        elif depth == 0:
             rule = "no-payload" if self._has_header else "no-sbdh"
             raise BadBusinessHeader("there is no document in the envelope", rule=rule)
-        elif self.header is None:
-            self._end_in_header(tuple(self._path[: depth - 1]), text)
 
-    def _end_in_header(self, path: tuple[str, ...], text: str | None) -> None:
-        if text is not None:
-            values = self._scope if path in _SCOPE_VALUES else self._values
-            values[_VALUES[path]] = text.strip(_XML_SPACE)
-        elif path == _SCOPE:
-            self._scopes.append(
-                Scope(
-                    self._scope.get("BusinessScope/Scope/Type", ""),
-                    self._scope.get("BusinessScope/Scope/InstanceIdentifier", ""),
-                    self._scope.get("BusinessScope/Scope/Identifier"),
-                )
+    def _value(self, path: str, text: str | None, attributes: Mapping[str, str]) -> None:
+        if text is None:
+            self._close_scope()
+            return
+        values = self._scope if path.startswith(_SCOPE) else self._values
+        if path in values:
+            raise BadBusinessHeader(f"{path} is there twice", rule="repeated-element")
+        values[path] = text.strip(_XML_SPACE)
+        authority = attributes.get("Authority")
+        if authority is not None:
+            values[f"{path}/@Authority"] = authority.strip(_XML_SPACE)
+
+    def _close_scope(self) -> None:
+        if len(self._scopes) == SCOPES_MAX:
+            raise BadBusinessHeader(
+                f"the header has more than {SCOPES_MAX} scopes", rule="too-many-scopes"
             )
-            if len(self._scopes) > SCOPES_MAX:
-                raise BadBusinessHeader(
-                    f"the header has more than {SCOPES_MAX} scopes", rule="too-many-scopes"
-                )
+        self._scopes.append(
+            Scope(
+                self._scope.get(f"{_SCOPE}/Type", ""),
+                self._scope.get(f"{_SCOPE}/InstanceIdentifier", ""),
+                self._scope.get(f"{_SCOPE}/Identifier"),
+            )
+        )
+        self._scope = {}
 
 
 def _refuse_second_payload(sbd: bytes) -> None:

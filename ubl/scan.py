@@ -21,8 +21,10 @@ NAMES_MAX: Final = 20_000
 # LIMIT: a value that is collected during a scan; identifiers have at most 500 characters.
 VALUE_CHARS_MAX: Final = 4096
 
-# How much is given to expat at once: after `stop` it still reads to the end of the slice.
-_SLICE_BYTES: Final = 4096
+# How much is given to expat at once: after `stop` it still reads to the end of the slice, so the
+# first slices, where a header ends, are small.
+_SLICE_BYTES_FIRST: Final = 1024
+_SLICE_BYTES: Final = 16 << 10
 # Unfinished tokens from this size on wait for as much again before they are read anew, so that
 # a long token in many small chunks does not cost the square of its length.
 _REPARSE_BYTES_MIN: Final = 1024
@@ -36,34 +38,79 @@ HAS_DOCTYPE: Final = "a document type declaration (<!DOCTYPE) is not accepted: r
 HAS_NUL: Final = "the character NUL is not allowed in XML: remove it"
 TOO_DEEP: Final = f"elements are nested more than {DEPTH_MAX} levels deep"
 
-OnStart = Callable[[str, Mapping[str, str], int, int], bool | None]
-OnEnd = Callable[[int | None, int, str | None], None]
+OnOpen = Callable[[str, int, int], None]
+OnClose = Callable[[int, int], None]
+OnValue = Callable[[str, str | None, Mapping[str, str]], None]
+
+
+class Paths:
+    """The elements of a document whose text is wanted, by their path from the root.
+
+    *values* names each path (a tuple of ``{namespace}local``) as `Scanner` shall report it.
+    A path in *groups* is reported, too, when its end is met, without text.
+    """
+
+    __slots__ = ("children", "collected", "label")
+
+    def __init__(
+        self,
+        values: Mapping[tuple[str, ...], str] | None = None,
+        groups: Mapping[tuple[str, ...], str] | None = None,
+    ) -> None:
+        self.label: str | None = None
+        self.collected = False
+        self.children: dict[str, Paths] = {}
+        for path, label in (values or {}).items():
+            node = self._descend(path)
+            node.label, node.collected = label, True
+        for path, label in (groups or {}).items():
+            self._descend(path).label = label
+
+    def _descend(self, path: tuple[str, ...]) -> "Paths":
+        node = self
+        for name in path:
+            # expat writes the namespace, a space, and the local name.
+            raw = " ".join(name[1:].split("}")) if name.startswith("{") else name
+            node = node.children.setdefault(raw, Paths())
+        return node
+
+
+_NO_PATHS: Final = Paths()
 
 
 class Scanner:
     """A scan through XML of any size, in chunks of any size, in bounded memory.
 
-    *on_start* (name, attributes, offset, depth) is called at each start tag; *offset* is the byte
-    at which the tag starts, *depth* is 0 for the root, names are ``{namespace}local``.
-    If it returns True, the element's text is collected and given to *on_end*; the element must
-    then hold text alone, at most VALUE_CHARS_MAX characters of it.
-    *on_end* (end, depth, text): *end* is the byte after the end tag, measured down to
-    *span_depth* and None below; *text* is None unless it was asked for.
+    Elements down to *span_depth* (the root is 0) are reported by *on_open* (name, offset, depth),
+    where *offset* is the byte at which the start tag starts, and *on_close* (end, depth), where
+    *end* is the byte after the end tag.  Names are ``{namespace}local``.
+    Elements in *paths* are reported by *on_value* (label, text, attributes) at their end; they
+    must hold text alone, at most VALUE_CHARS_MAX characters of it.
 
     `feed` and `close` raise MalformedXml, and whatever the callbacks raise; after that every
     further call raises the same again.
     """
 
-    def __init__(self, on_start: OnStart, on_end: OnEnd, *, span_depth: int = 1) -> None:
-        self._on_start = on_start
-        self._on_end = on_end
+    def __init__(
+        self,
+        on_open: OnOpen,
+        on_close: OnClose,
+        on_value: OnValue | None = None,
+        *,
+        paths: Paths = _NO_PATHS,
+        span_depth: int = 1,
+    ) -> None:
+        self._on_open = on_open
+        self._on_close = on_close
+        self._on_value = on_value
         self._span_depth = span_depth
-        self._names: dict[str, str] = {}
-        self._interned: dict[str, str] = {}
-        self._depth = 0
-        self._empty_tag = False
+        # The place in the paths for each open element, None once it has left them.
+        self._places: list[Paths | None] = [paths]
         self._collecting = False
         self._text = ""
+        self._attributes: Mapping[str, str] = {}
+        self._line = 1
+        self._empty_tag = False
         self._head = b""
         self._tail = b""
         self._held = bytearray()
@@ -71,12 +118,13 @@ class Scanner:
         self._fed = 0
         self._stopped = False
         self._failure: Exception | None = None
+        self._names: dict[str, str] = {}
         self._parser = self._make_parser()
 
     @property
     def line(self) -> int:
-        """The line, from 1, of the tag being reported."""
-        return self._parser.CurrentLineNumber
+        """The line, from 1, of the value or the start tag being reported."""
+        return self._line
 
     def feed(self, data: bytes) -> None:
         """Scan the next *data*; nothing happens once the scan is stopped."""
@@ -91,9 +139,12 @@ class Scanner:
             if len(self._held) < self._wanted:
                 return
             data = self._take_held()
-        for start in range(0, len(data), _SLICE_BYTES):
-            if not self._parse(data[start : start + _SLICE_BYTES]):
+        start = 0
+        while start < len(data):
+            end = start + (_SLICE_BYTES_FIRST if self._fed < _SLICE_BYTES else _SLICE_BYTES)
+            if not self._parse(data[start:end]):
                 return
+            start = end
 
     def close(self) -> None:
         """Say that there is no more; raise MalformedXml if the document is not complete."""
@@ -108,17 +159,18 @@ class Scanner:
         raise _Stop
 
     def read_tag(self) -> bytes:
-        """Return the bytes of the start tag being reported; for use in *on_start* alone."""
+        """Return the bytes of the start tag being reported; for use in *on_open* alone."""
         found = _TAG.match(self._context())
         assert found is not None
         return found.group()
 
     def _make_parser(self) -> expat.XMLParserType:
-        parser = expat.ParserCreate("UTF-8", " ", self._interned)
+        parser = expat.ParserCreate("UTF-8", " ", self._names)
         parser.buffer_text = True
         parser.XmlDeclHandler = self._declaration
         parser.StartDoctypeDeclHandler = self._doctype
-        parser.StartNamespaceDeclHandler = self._namespace
+        # Called for nothing but that the prefixes and namespaces be counted among the names.
+        parser.StartNamespaceDeclHandler = _ignore
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CommentHandler = self._comment
@@ -147,9 +199,15 @@ class Scanner:
         pending = self._fed - self._parser.CurrentByteIndex
         self._wanted = pending if pending >= _REPARSE_BYTES_MIN else 0
         if pending > TOKEN_BYTES_MAX:
-            self._failure = self._refusal("a tag or comment is too long", "too_large")
-            raise self._failure
+            self._fail("a tag or comment is too long")
+        # expat keeps every name it meets until the scan ends, and so does this dictionary.
+        if len(self._names) > NAMES_MAX:
+            self._fail("the document has too many different names")
         return True
+
+    def _fail(self, detail: str) -> NoReturn:
+        self._failure = self._refusal(detail, "too_large")
+        raise self._failure
 
     def _declaration(self, version: str, encoding: str | None, _standalone: int) -> None:
         detail = refuse_declaration(version, encoding)
@@ -159,44 +217,59 @@ class Scanner:
     def _doctype(self, *_declared: object) -> None:
         raise self._refusal(HAS_DOCTYPE, "doctype")
 
-    def _namespace(self, *_declared: object) -> None:
-        self._check_names()
-
     def _start(self, raw: str, attributes: dict[str, str]) -> None:
         if self._collecting:
             raise self._interrupted("an element")
-        depth = self._depth
-        if depth == DEPTH_MAX:
-            raise self._refusal(TOO_DEEP, "too_deep")
-        self._depth = depth + 1
-        name = self._names.get(raw)
-        if name is None:
-            name = self._names[raw] = _clark(raw)
-            self._check_names()
-        if attributes:
-            self._check_names()
-            attributes = {_clark(key): value for key, value in attributes.items()}
-        self._empty_tag = depth <= self._span_depth and self.read_tag().endswith(b"/>")
-        if self._on_start(name, attributes, self._parser.CurrentByteIndex, depth):
+        places = self._places
+        place = places[-1]
+        if place is not None:
+            place = place.children.get(raw)
+        depth = len(places) - 1
+        places.append(place)
+        if depth > self._span_depth:
+            if depth == DEPTH_MAX:
+                raise self._refusal(TOO_DEEP, "too_deep")
+            if place is None:
+                return
+        else:
+            self._open(raw, depth)
+        if place is not None and place.collected:
             self._collecting = True
             self._text = ""
+            self._attributes = attributes
+            self._line = self._parser.CurrentLineNumber
             self._parser.CharacterDataHandler = self._characters
 
-    def _end(self, _name: str) -> None:
-        self._depth = depth = self._depth - 1
-        text = None
-        if self._collecting:
-            self._collecting = False
-            self._parser.CharacterDataHandler = None
-            text = self._text
-        end = self._measure_end() if depth <= self._span_depth else None
-        self._on_end(end, depth, text)
+    def _open(self, raw: str, depth: int) -> None:
+        namespace, space, local = raw.rpartition(" ")
+        name = f"{{{namespace}}}{local}" if space else local
+        self._line = self._parser.CurrentLineNumber
+        self._empty_tag = self.read_tag().endswith(b"/>")
+        self._on_open(name, self._parser.CurrentByteIndex, depth)
+
+    def _end(self, _raw: str) -> None:
+        places = self._places
+        place = places.pop()
+        if place is not None and place.label is not None:
+            self._report(place.label, collected=place.collected)
+        depth = len(places) - 1
+        if depth <= self._span_depth:
+            self._on_close(self._measure_end(), depth)
+        self._empty_tag = False
+
+    def _report(self, label: str, *, collected: bool) -> None:
+        assert self._on_value is not None
+        if not collected:
+            self._on_value(label, None, {})
+            return
+        self._collecting = False
+        self._parser.CharacterDataHandler = None
+        self._on_value(label, self._text, self._attributes)
 
     def _measure_end(self) -> int:
         # expat stands at the start of an end tag, but after the tag of an empty element.
         at = self._parser.CurrentByteIndex
         if self._empty_tag:
-            self._empty_tag = False
             return at
         return at + self._context().index(b">") + 1
 
@@ -219,11 +292,6 @@ class Scanner:
         if self._collecting:
             raise self._interrupted("a processing instruction")
 
-    def _check_names(self) -> None:
-        # expat keeps every name it meets until the scan ends, and so does this dictionary.
-        if len(self._interned) > NAMES_MAX:
-            raise self._refusal("the document has too many different names", "too_large")
-
     def _interrupted(self, by: str) -> MalformedXml:
         return self._refusal(f"a value is interrupted by {by}", "interrupted")
 
@@ -240,6 +308,10 @@ class Scanner:
         elif self._tail[at : at + 1] == b"\0":
             kind, detail = "nul", HAS_NUL
         return MalformedXml(detail, kind=kind, line=error.lineno, column=error.offset + 1)
+
+
+def _ignore(*_declared: object) -> None:
+    pass
 
 
 class _Stop(Exception):  # noqa: N818 - it is no error
@@ -264,8 +336,3 @@ def _is_broken_utf8(sequence: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start == 0
     return False
-
-
-def _clark(raw: str) -> str:
-    namespace, space, local = raw.rpartition(" ")
-    return f"{{{namespace}}}{local}" if space else local

@@ -26,6 +26,7 @@ from ubl.scan import (
     TOO_DEEP,
     VALUE_CHARS_MAX,
     WIDE,
+    Paths,
     Scanner,
     refuse_declaration,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "DEPTH_MAX",
     "TREE_BYTES_MAX",
     "VALUE_CHARS_MAX",
+    "Paths",
     "Scanner",
     "canonicalize",
     "parse",
@@ -144,10 +146,10 @@ def _check_first_bytes(data: bytes) -> None:
 
 
 def _refuse_doctype(data: bytes) -> None:
-    def stop(*_start: object) -> None:
+    def stop(*_opened: object) -> None:
         scanner.stop()
 
-    scanner = Scanner(stop, lambda *_end: None)
+    scanner = Scanner(stop, lambda *_closed: None)
     scanner.feed(data)
 
 

@@ -6,15 +6,18 @@ They find each other as on the real network: NAPTR question, signed metadata, AS
 
 import asyncio
 import json
+import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.store.embedded import EmbeddedPostgres
 from ubl.identifiers import ParticipantId
 
 from gateway.client import GatewayClient
@@ -118,6 +121,13 @@ class Corner:
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
+
+    def kill(self) -> None:
+        """Kill gateway and database as a power cut would.  For crash runs."""
+        if self.process is not None and self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        EmbeddedPostgres(self.folder / "data").kill()
 
     def _log_tail(self) -> str:
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else "(no log)"

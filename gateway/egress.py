@@ -7,6 +7,7 @@ literal, a name that resolves to a private address and a name that changes its m
 and connection are all the same there. Redirects are never followed, proxies and cookies never used.
 """
 
+import errno
 import socket
 import ssl
 from collections.abc import AsyncIterable, Collection, Iterable
@@ -21,6 +22,8 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from as4.client import HttpAnswer, post_message
+from as4.compression import inflate
+from as4.errors import DecompressionFailure
 from gateway.errors import Unavailable
 from gateway.ports import HttpGetter
 
@@ -32,7 +35,6 @@ KEEP_ALIVE_SECONDS = 10.0  # LIMIT: shorter than servers do, so that a kept conn
 CONNECT_SECONDS_MAX = 10.0  # LIMIT: name, connection and TLS; phase4 allows 5 s.
 ANSWER_BYTES_MAX = 1024 * 1024  # LIMIT: a receipt has some 10 KB.
 _CHUNK = 64 * 1024
-_RETRY_AFTER_SECONDS = 30.0
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
@@ -151,11 +153,9 @@ class Egress:
                 body = await _read(response, bytes_max)
                 return WebAnswer(response.status, response.content_type, body)
         except TimeoutError as exc:
-            raise Unavailable(
-                f"{parsed.host} did not answer in time", _RETRY_AFTER_SECONDS
-            ) from exc
+            raise Unavailable(f"{parsed.host} did not answer in time") from exc
         except (aiohttp.ClientError, OSError) as exc:
-            raise Unavailable(f"{parsed.host}: {exc}", _RETRY_AFTER_SECONDS) from exc
+            raise Unavailable(f"{parsed.host}: {exc}") from exc
 
     def getter(self, purpose: Purpose) -> HttpGetter:
         """Return what fetches 200 answers for *purpose* alone."""
@@ -205,7 +205,7 @@ class Egress:
         family, kind, protocol, _, endpoint = address
         host = str(endpoint[0]).partition("%")[0]
         if not self.rules.open and not is_public(ip_address(host)):
-            raise OSError(f"{host} is not a public address")
+            raise PermissionError(errno.EACCES, f"{host} is not a public address")
         return socket.socket(family, kind, protocol)
 
 
@@ -221,9 +221,9 @@ class _Getter:
                 url, self.purpose, bytes_max=bytes_max, timeout_seconds=timeout_seconds
             )
         except AddressRefused as exc:
-            raise Unavailable(exc.detail, _RETRY_AFTER_SECONDS) from exc
+            raise Unavailable(exc.detail) from exc
         if answer.status != 200:
-            raise Unavailable(f"{url} answered {answer.status}", _RETRY_AFTER_SECONDS)
+            raise Unavailable(f"{url} answered {answer.status}")
         return answer.body
 
 
@@ -278,15 +278,20 @@ def _timeout(seconds: float) -> aiohttp.ClientTimeout:
 
 
 async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
-    """Return the body, or raise Unavailable as soon as it passes *bytes_max*."""
+    """Return the body, gzip undone, or raise Unavailable as soon as it passes *bytes_max*."""
     host = response.url.host
-    if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise Unavailable(f"{host} answered in an encoding nobody asked for", _RETRY_AFTER_SECONDS)
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         body += chunk
         if len(body) > bytes_max:
-            raise Unavailable(
-                f"{host} answered with more than {bytes_max} bytes", _RETRY_AFTER_SECONDS
-            )
-    return bytes(body)
+            raise Unavailable(f"{host} answered with more than {bytes_max} bytes")
+    coding = response.headers.get("Content-Encoding", "identity").lower()
+    if coding == "identity":
+        return bytes(body)
+    # INTEROP(phoss-smp): some servers compress although nobody asked for it.
+    if coding not in ("gzip", "x-gzip"):
+        raise Unavailable(f"{host} answered in the unknown coding {coding!r}")
+    try:
+        return inflate(bytes(body), bytes_max)
+    except DecompressionFailure as exc:
+        raise Unavailable(f"{host} answered with bad gzip: {exc.detail}") from exc

@@ -25,7 +25,7 @@ class UblError(Exception):
         self.detail = detail
 
 
-class MalformedXml(UblError):  # noqa: N818 - the names are nouns of the field, here and below
+class MalformedXml(UblError):  # noqa: N818 - named by what it is
     """The bytes are not XML of the kind that is read here.
 
     *line* and *column* count from 1 and are None where there is no one place.
@@ -51,11 +51,11 @@ class MalformedXml(UblError):  # noqa: N818 - the names are nouns of the field, 
         return f"{self.detail} (line {self.line}{column})"
 
 
-class BadIdentifier(UblError, ValueError):  # noqa: N818
+class BadIdentifier(UblError, ValueError):  # noqa: N818 - named by what it is
     """The text is not an identifier of the kind asked for."""
 
 
-class BadBusinessHeader(UblError):  # noqa: N818
+class BadBusinessHeader(UblError):  # noqa: N818 - named by what it is
     """The business header of an envelope breaks a rule; *rule* is its short, stable name."""
 
     def __init__(self, detail: str, *, rule: str) -> None:
@@ -66,7 +66,7 @@ class BadBusinessHeader(UblError):  # noqa: N818
         return f"{self.detail} [{self.rule}]"
 
 
-class UnknownDocument(UblError):  # noqa: N818
+class UnknownDocument(UblError):  # noqa: N818 - named by what it is
     """The document is well-formed XML, but says too little to be routed, or is of no known type.
 
     *element* is the path of the element that is wrong or missing, *line* where it was met.

@@ -177,7 +177,7 @@ class RoutingReader:
             root_end=self._root_end,
         )
 
-    def _open(self, name: str, offset: int, _depth: int) -> None:
+    def _open(self, name: str, _attributes: Mapping[str, str], offset: int, _depth: int) -> None:
         if name not in _ROOTS:
             known = ", ".join(sorted(root.partition("}")[2] for root in _ROOTS))
             raise UnknownDocument(
@@ -189,7 +189,7 @@ class RoutingReader:
         self._root = name
         self._root_offset = offset
 
-    def _close(self, end: int, _depth: int) -> None:
+    def _close(self, end: int, _depth: int, _text: str | None) -> None:
         self._root_end = end
 
     def _value(self, path: str, text: str | None, attributes: Mapping[str, str]) -> None:

@@ -174,7 +174,7 @@ class EnvelopeReader:
         rule = "value-interrupted" if error.kind == "interrupted" else "not-well-formed"
         return BadBusinessHeader(f"the envelope cannot be read: {error}", rule=rule)
 
-    def _open(self, name: str, offset: int, depth: int) -> None:
+    def _open(self, name: str, _attributes: Mapping[str, str], offset: int, depth: int) -> None:
         if depth == 0:
             self._open_root(name)
         elif self.header is not None:
@@ -207,7 +207,7 @@ class EnvelopeReader:
         if self._read_header_only:
             self._scanner.stop()
 
-    def _close(self, end: int, depth: int) -> None:
+    def _close(self, end: int, depth: int, _text: str | None) -> None:
         if self.header is not None:
             if depth == 1:
                 self.payload_end = end

@@ -38,8 +38,8 @@ HAS_DOCTYPE: Final = "a document type declaration (<!DOCTYPE) is not accepted: r
 HAS_NUL: Final = "the character NUL is not allowed in XML: remove it"
 TOO_DEEP: Final = f"elements are nested more than {DEPTH_MAX} levels deep"
 
-OnOpen = Callable[[str, int, int], None]
-OnClose = Callable[[int, int], None]
+OnOpen = Callable[[str, Mapping[str, str], int, int], bool | None]
+OnClose = Callable[[int, int, str | None], None]
 OnValue = Callable[[str, str | None, Mapping[str, str]], None]
 
 
@@ -81,11 +81,14 @@ _NO_PATHS: Final = Paths()
 class Scanner:
     """A scan through XML of any size, in chunks of any size, in bounded memory.
 
-    Elements down to *span_depth* (the root is 0) are reported by *on_open* (name, offset, depth),
-    where *offset* is the byte at which the start tag starts, and *on_close* (end, depth), where
-    *end* is the byte after the end tag.  Names are ``{namespace}local``.
-    Elements in *paths* are reported by *on_value* (label, text, attributes) at their end; they
-    must hold text alone, at most VALUE_CHARS_MAX characters of it.
+    Elements down to *span_depth* (the root is 0) are reported by *on_open* (name, attributes,
+    offset, depth), where *offset* is the byte at which the start tag starts, and *on_close* (end,
+    depth, text), where *end* is the byte after the end tag.  Names are ``{namespace}local``.
+    *text* is None unless *on_open* returned True.
+    Elements in *paths*, at any depth, are reported by *on_value* (label, text, attributes) at
+    their end.
+    An element whose text is wanted must hold text alone, at most VALUE_CHARS_MAX characters.
+    Attributes in a namespace are named ``namespace local``.
 
     `feed` and `close` raise MalformedXml, and whatever the callbacks raise; after that every
     further call raises the same again.
@@ -226,45 +229,40 @@ class Scanner:
             place = place.children.get(raw)
         depth = len(places) - 1
         places.append(place)
-        if depth > self._span_depth:
-            if depth == DEPTH_MAX:
-                raise self._refusal(TOO_DEEP, "too_deep")
-            if place is None:
-                return
-        else:
-            self._open(raw, depth)
-        if place is not None and place.collected:
+        wanted = place is not None and place.collected
+        if depth <= self._span_depth:
+            wanted = bool(self._open(raw, attributes, depth)) or wanted
+        elif depth == DEPTH_MAX:
+            raise self._refusal(TOO_DEEP, "too_deep")
+        if wanted:
             self._collecting = True
             self._text = ""
             self._attributes = attributes
             self._line = self._parser.CurrentLineNumber
             self._parser.CharacterDataHandler = self._characters
 
-    def _open(self, raw: str, depth: int) -> None:
+    def _open(self, raw: str, attributes: Mapping[str, str], depth: int) -> bool | None:
         namespace, space, local = raw.rpartition(" ")
         name = f"{{{namespace}}}{local}" if space else local
         self._line = self._parser.CurrentLineNumber
         self._empty_tag = self.read_tag().endswith(b"/>")
-        self._on_open(name, self._parser.CurrentByteIndex, depth)
+        return self._on_open(name, attributes, self._parser.CurrentByteIndex, depth)
 
     def _end(self, _raw: str) -> None:
         places = self._places
         place = places.pop()
+        text = None
+        if self._collecting:
+            self._collecting = False
+            self._parser.CharacterDataHandler = None
+            text = self._text
         if place is not None and place.label is not None:
-            self._report(place.label, collected=place.collected)
+            assert self._on_value is not None
+            self._on_value(place.label, text, {} if text is None else self._attributes)
         depth = len(places) - 1
         if depth <= self._span_depth:
-            self._on_close(self._measure_end(), depth)
+            self._on_close(self._measure_end(), depth, text)
         self._empty_tag = False
-
-    def _report(self, label: str, *, collected: bool) -> None:
-        assert self._on_value is not None
-        if not collected:
-            self._on_value(label, None, {})
-            return
-        self._collecting = False
-        self._parser.CharacterDataHandler = None
-        self._on_value(label, self._text, self._attributes)
 
     def _measure_end(self) -> int:
         # expat stands at the start of an end tag, but after the tag of an empty element.

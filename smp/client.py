@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import aiohttp
 import dns.asyncquery
@@ -16,17 +16,17 @@ import dns.exception
 import dns.message
 import dns.name
 import dns.rdatatype
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+import dns.resolver
 from yarl import URL
 
+from as4.certificates import Certificate
 from smp.address import AddressRules
 from smp.cache import Cache
 from smp.dnsanswer import ALIASES_MAX, Alias, read_answer
 from smp.endpoint import Endpoint, choose_endpoint
 from smp.errors import BadSmpAddress, SmpError, SmpUnavailable, UntrustedSigner
 from smp.lookup import Answer, DnsQuery, HttpAnswer, Network, Published, find_metadata
-from smp.signature import CheckSigner
+from smp.signature import CheckSigner, require_trusted
 from smp.sml import Naptr
 from ubl.identifiers import DocumentTypeId, ParticipantId, ProcessId
 
@@ -39,7 +39,7 @@ MEMORY_BYTES_MAX: Final = 32 << 20
 _UDP_BYTES_MAX: Final = 1232
 _CHUNK_BYTES: Final = 16 << 10
 
-CheckRevocation = Callable[[x509.Certificate, datetime], Awaitable[None]]
+CheckRevocation = Callable[[Certificate, datetime], Awaitable[None]]
 """Given a signer and now: return if it is not revoked, else raise UntrustedSigner or, when nobody
 can tell, SmpUnavailable."""
 
@@ -70,10 +70,10 @@ class Found:
     endpoint: Endpoint
     signed_metadata: bytes
     smp_url: str
-    signers: tuple[x509.Certificate, ...]
+    signers: tuple[Certificate, ...]
 
     @property
-    def signer(self) -> x509.Certificate:
+    def signer(self) -> Certificate:
         """Who signed the answer that names the endpoint."""
         return self.signers[-1]
 
@@ -142,7 +142,7 @@ class SmpClient:
             return outcome
         try:
             for signer in outcome.result.signers:
-                self._network.check_signer(signer.public_bytes(Encoding.DER), now)
+                require_trusted(signer.der, self._network.check_signer, now)
         except UntrustedSigner:
             self._cache.forget(key)
             return None
@@ -269,6 +269,16 @@ class DnsResolver:
             raise ValueError("no name server to ask")
         self._nameservers = tuple(nameservers)
         self._timeout_seconds = timeout_seconds
+
+    @classmethod
+    def of_machine(cls, *, timeout_seconds: float) -> Self:
+        """Ask the resolvers that this machine is configured with.
+
+        Raises `dns.resolver.NoResolverConfiguration` when there are none.
+        """
+        configured = dns.resolver.Resolver()
+        servers = [(str(host), configured.port) for host in configured.nameservers]
+        return cls(servers, timeout_seconds=timeout_seconds)
 
     async def naptr(self, name: str) -> Sequence[Naptr]:
         """Return the NAPTR records of *name* or of what it is another name for."""

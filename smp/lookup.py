@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from cryptography import x509
-
+from as4.certificates import Certificate
 from smp.address import AddressRules, check_smp_address
 from smp.errors import (
     BadRequestToSmp,
@@ -69,7 +68,7 @@ class Published:
     metadata: ServiceMetadata
     signed_metadata: bytes
     smp_url: str
-    signers: tuple[x509.Certificate, ...]
+    signers: tuple[Certificate, ...]
 
 
 Question = DnsQuery | HttpGet
@@ -125,8 +124,8 @@ def _follow(
     if body is None:
         raise DocumentTypeAbsent(f"the redirect for {document_type.uri} leads to nothing: {url}")
     verified = verify_metadata(body, check_signer=network.check_signer, now=now)
-    if not is_subject(redirect.certificate_uid, verified.signer.subject):
-        signer = verified.signer.subject.rfc4514_string()
+    if not is_subject(redirect.certificate_uid, verified.signer.x509.subject):
+        signer = verified.signer.subject
         raise InvalidMetadata(
             f"the redirect expects the signer {redirect.certificate_uid!r}, not {signer!r}"
         )

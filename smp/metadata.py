@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from cryptography import x509
 from lxml import etree
 
+from as4.certificates import Certificate
 from smp.errors import InvalidMetadata
 from smp.signature import CheckSigner, verify_enveloped
 from ubl.errors import BadIdentifier, MalformedXml
@@ -86,7 +86,7 @@ class VerifiedMetadata:
     """What a signature covered, and who signed it."""
 
     content: ServiceMetadata | Redirect
-    signer: x509.Certificate
+    signer: Certificate
 
 
 def group_path(participant: ParticipantId) -> str:

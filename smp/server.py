@@ -36,13 +36,14 @@ class Publisher(Protocol):
         ...
 
 
-def add_routes(app: web.Application, publisher: Publisher, *, prefix: str = "") -> None:
-    """Let *app* answer for *publisher* below *prefix*, which is empty or starts with a slash."""
+def routes(publisher: Publisher, *, prefix: str = "") -> list[web.RouteDef]:
+    """Return the routes that answer for *publisher* below *prefix* (empty, or `/smp`)."""
 
     async def handle(request: web.Request) -> web.Response:
         return await answer(request, publisher, prefix=prefix)
 
-    app.router.add_route("*", prefix + "/{path:.*}", handle)
+    # With (?s), for the router looks at the decoded path, which may hold line ends.
+    return [web.route("*", prefix + "/{path:(?s:.*)}", handle)]
 
 
 async def answer(request: web.Request, publisher: Publisher, *, prefix: str = "") -> web.Response:

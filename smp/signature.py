@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureMethod
@@ -20,7 +20,8 @@ from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from smp.errors import InvalidMetadata
+from as4.certificates import Certificate, FailedAuthentication, load_certificate
+from smp.errors import InvalidMetadata, UntrustedSigner
 from ubl.xml import canonicalize
 
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
@@ -30,26 +31,24 @@ RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
 ENVELOPED: Final = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 
-RSA_BITS_MIN: Final = 2048
 # LIMIT: a signer's certificate and the two authorities above it, and one to spare.
 CERTIFICATES_MAX: Final = 4
 
-CheckSigner = Callable[[bytes, datetime], object]
-"""Given a DER certificate and now: return if an SMP authority of ours stands behind it, else raise
-`smp.errors.UntrustedSigner`."""
+CheckSigner = Callable[[bytes, datetime], Certificate]
+"""Given a DER certificate and now: return it, read, if an SMP authority of ours stands behind it,
+else raise `as4.certificates.FailedAuthentication` or `smp.errors.UntrustedSigner`."""
 
 
 def verify_enveloped(
     root: etree._Element, *, check_signer: CheckSigner, now: datetime
-) -> tuple[etree._Element, x509.Certificate]:
+) -> tuple[etree._Element, Certificate]:
     """Return the tree that *root*'s signature covers and the certificate that made it.
 
     The tree is parsed anew from the digested bytes: no signature, no comments.
-    Raises InvalidMetadata for any fault; UntrustedSigner comes out of *check_signer* as it is.
+    Raises InvalidMetadata for any fault, UntrustedSigner when *check_signer* refuses.
     """
     signature = _check_form(root)
-    signer = _find_signer(signature)
-    check_signer(signer.public_bytes(Encoding.DER), now)
+    signer = require_trusted(_find_signer(signature), check_signer, now)
     config = SignatureConfiguration(
         location="./",
         signature_methods=frozenset({SignatureMethod.RSA_SHA256}),
@@ -60,12 +59,20 @@ def verify_enveloped(
         default_reference_c14n_method=CanonicalizationMethod.CANONICAL_XML_1_0,
     )
     try:
-        result: Any = _Verifier().verify(root, x509_cert=signer, expect_config=config)
+        result: Any = _Verifier().verify(root, x509_cert=signer.x509, expect_config=config)
     except (SignXMLException, etree.LxmlError, ValueError) as exc:
         raise InvalidMetadata(f"the SMP's signature does not hold: {exc}") from exc
     if result.signed_xml is None:
         raise InvalidMetadata("the SMP's signature covers no XML")
     return result.signed_xml, signer
+
+
+def require_trusted(der: bytes, check_signer: CheckSigner, now: datetime) -> Certificate:
+    """Return the certificate in *der* if *check_signer* trusts it, else raise UntrustedSigner."""
+    try:
+        return check_signer(der, now)
+    except FailedAuthentication as exc:
+        raise UntrustedSigner(f"the SMP's signer is not trusted: {exc.detail}") from exc
 
 
 def sign_enveloped(
@@ -80,6 +87,7 @@ def sign_enveloped(
         digest_algorithm=DigestAlgorithm.SHA256,
         c14n_algorithm=CanonicalizationMethod.CANONICAL_XML_1_0,
     )
+    # Without an element for it the one transform stays the enveloped signature.
     signed = signer.sign(
         root,
         key=key,
@@ -128,7 +136,7 @@ def _check_algorithm(element: etree._Element, allowed: set[str]) -> None:
         raise InvalidMetadata(f"the signature uses {algorithm} as {etree.QName(element).localname}")
 
 
-def _find_signer(signature: etree._Element) -> x509.Certificate:
+def _find_signer(signature: etree._Element) -> bytes:
     """Return the leaf among the certificates of KeyInfo; their order means nothing.
 
     [XMLDSIG §4.5.4]
@@ -136,28 +144,29 @@ def _find_signer(signature: etree._Element) -> x509.Certificate:
     elements = signature.findall(f"{_ds('KeyInfo')}/{_ds('X509Data')}/{_ds('X509Certificate')}")
     if not 1 <= len(elements) <= CERTIFICATES_MAX:
         raise InvalidMetadata(f"the signature carries {len(elements)} certificates")
-    leaves = [c for c in map(_certificate, elements) if not _is_authority(c)]
+    leaves = [der for der in map(_decode, elements) if not _is_authority(der)]
     if len(leaves) != 1:
         raise InvalidMetadata(f"the signature carries {len(leaves)} certificates of signers")
-    public_key = leaves[0].public_key()
-    if not isinstance(public_key, RSAPublicKey) or public_key.key_size < RSA_BITS_MIN:
-        raise InvalidMetadata(f"the signer's key is not RSA of {RSA_BITS_MIN} bits or more")
     return leaves[0]
 
 
-def _certificate(element: etree._Element) -> x509.Certificate:
+def _decode(element: etree._Element) -> bytes:
     try:
-        der = base64.b64decode("".join((element.text or "").split()), validate=True)
-        return x509.load_der_x509_certificate(der)
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
     except (binascii.Error, ValueError) as exc:
         raise InvalidMetadata("the signature carries an unreadable certificate") from exc
 
 
-def _is_authority(certificate: x509.Certificate) -> bool:
+def _is_authority(der: bytes) -> bool:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError):
+        constraints = load_certificate(der).x509.extensions.get_extension_for_class(
+            x509.BasicConstraints
+        )
+    except FailedAuthentication as exc:
+        raise InvalidMetadata(f"the signature carries an unusable certificate: {exc}") from exc
+    except x509.ExtensionNotFound:
         return False
+    return constraints.value.ca
 
 
 def _key_info(certificate: x509.Certificate) -> etree._Element:

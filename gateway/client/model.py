@@ -1,7 +1,7 @@
 """What the API answers, as values: the one definition that server and client share.
 
-Instants are in UTC, identifiers of participants, document types and processes are whole URIs
-(`iso6523-actorid-upis::0208:0123456749`), digests are lower-case hexadecimal.
+Instants are in UTC, digests in lower-case hexadecimal. Participants are written without their one
+scheme (`0208:0123456749`), document types and processes with theirs.
 """
 
 from datetime import datetime

@@ -9,10 +9,10 @@ import http
 import logging
 import math
 import re
-from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.client.model import ProblemDetails
@@ -36,8 +36,6 @@ STATUS: dict[Kind, int] = {
     Kind.INTERNAL: 500,
 }
 _INTERNAL = "something went wrong on our side; the reference leads to it in the log"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def problem_response(fault: Fault) -> web.Response:

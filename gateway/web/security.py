@@ -7,11 +7,11 @@ alone. The first key is written to `<data_dir>/api-key`, readable by the gateway
 import base64
 import hashlib
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from gateway.clock import Clock
 from gateway.errors import Fault, Kind
@@ -35,7 +35,6 @@ _KEY_CHARACTERS_MAX = 200  # LIMIT: ours have 51.
 _OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
 _TEXT_MAX = 4096  # LIMIT: characters of a path segment or query value.
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 DOSSIER = web.RequestKey("dossier", UUID)
 
 
@@ -65,7 +64,7 @@ async def ensure_first_key(
     return path
 
 
-def authenticated(db: Database) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def authenticated(db: Database) -> Middleware:
     """Return the middleware that lets nobody in without a key, and notes whose dossier it opens."""
 
     @web.middleware
@@ -81,7 +80,7 @@ def authenticated(db: Database) -> Callable[[web.Request, Handler], Awaitable[we
     return authenticate
 
 
-def referenced(clock: Clock) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+def referenced(clock: Clock) -> Middleware:
     """Return the middleware that gives each request a reference: in its answer, and in the log."""
 
     @web.middleware

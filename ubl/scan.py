@@ -114,10 +114,10 @@ class Scanner:
         self._attributes: Mapping[str, str] = {}
         self._line = 1
         self._empty_tag = False
-        self._head = b""
         self._tail = b""
         self._held = bytearray()
-        self._wanted = 0
+        # The first bytes are held back until they tell an encoding other than UTF-8.
+        self._wanted = 4
         self._fed = 0
         self._stopped = False
         self._failure: Exception | None = None
@@ -135,8 +135,6 @@ class Scanner:
             raise self._failure
         if self._stopped:
             return
-        if len(self._head) < 4:
-            self._head += data[: 4 - len(self._head)]
         if self._wanted:
             self._held += data
             if len(self._held) < self._wanted:
@@ -187,6 +185,10 @@ class Scanner:
 
     def _parse(self, data: bytes, *, final: bool = False) -> bool:
         """Give *data* to expat; tell whether the scan goes on."""
+        if self._fed == 0 and data.startswith(WIDE):
+            # expat would follow a byte order mark whatever encoding it is told.
+            self._failure = MalformedXml(NOT_UTF8, kind="encoding", line=1, column=1)
+            raise self._failure
         self._fed += len(data)
         self._tail = self._tail[-3:] + data
         try:
@@ -301,7 +303,7 @@ class Scanner:
         kind: MalformedKind = "syntax"
         detail = f"the document is not well-formed: {expat.ErrorString(error.code)}"
         at = len(self._tail) - (self._fed - self._parser.ErrorByteIndex)
-        if self._head.startswith(WIDE) or _is_broken_utf8(self._tail[at : at + 4]):
+        if _is_broken_utf8(self._tail[at : at + 4]):
             kind, detail = "encoding", NOT_UTF8
         elif self._tail[at : at + 1] == b"\0":
             kind, detail = "nul", HAS_NUL

@@ -17,14 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.store.embedded import EmbeddedPostgres
-from ubl.identifiers import ParticipantId
-
 from gateway.client import GatewayClient
 from gateway.sandbox import pki as authorities
 from gateway.sandbox.dns import Locator, serve_dns
 from gateway.sandbox.pki import SandboxPki
 from gateway.sandbox.revocation import RevocationLists, serve_lists
+from gateway.store.embedded import EmbeddedPostgres
+from ubl.identifiers import ParticipantId
 
 ZONE = "participant.sml.sandbox.test"
 READY_SECONDS_MAX = 60.0  # LIMIT: a gateway that is not ready by then has failed.
@@ -161,7 +160,8 @@ async def run_network(
 ) -> AsyncIterator[Network]:
     """Make and start a sandbox in *folder*; at the end everything it started is stopped.
 
-    *extra* are further settings for both gateways.  Raises SandboxFailed.
+    *extra* are further settings for both gateways; None leaves a setting of the sandbox out.
+    Raises SandboxFailed.
     """
     async with AsyncExitStack() as stack:
         network = await prepare_network(stack, folder, now=now, extra=extra or {})
@@ -202,7 +202,8 @@ def _prepare_corner(
     home = folder / role.name
     home.mkdir(mode=0o700, parents=True)
     public, api = _free_port(), _free_port()
-    corner = Corner(role, home, f"https://127.0.0.1:{public}", f"http://127.0.0.1:{api}")
+    scheme = "https" if extra.get("public_tls_key_file", "") is not None else "http"
+    corner = Corner(role, home, f"{scheme}://127.0.0.1:{public}", f"http://127.0.0.1:{api}")
     as4_files = authorities.write_identity(
         authorities.issue_access_point(pki, role.seat_id, now=now, organisation=role.company),
         home,
@@ -239,7 +240,9 @@ def _prepare_corner(
         **extra,
     }
     corner.config.write_text(
-        "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+        "".join(
+            f"{key} = {json.dumps(value)}\n" for key, value in settings.items() if value is not None
+        )
     )
     return corner
 

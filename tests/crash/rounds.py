@@ -86,7 +86,7 @@ class Run:
         await self._count_received({m.message.message_id: m for m in sealed})
 
     async def _post_until_receipt(self, sealed: Sealed, restarted: asyncio.Event) -> None:
-        """Post the same bytes until their receipt is verified; count it, and whether it was late."""
+        """Post the same bytes until their receipt is verified; count it, also when it is late."""
         await asyncio.sleep(self.dice.uniform(0.0, 0.4))
         async with asyncio.timeout(LATE_SECONDS_MAX):
             while True:
@@ -155,10 +155,11 @@ class Run:
                 try:
                     async with self.network.blue.client() as blue:
                         document = await blue.send_document(invoice, idempotency_key=name)
-                    accepted[name] = document.id
-                    return
                 except (Unavailable, OSError, aiohttp.ClientError):
                     await asyncio.sleep(PAUSE_SECONDS)
+                else:
+                    accepted[name] = document.id
+                    return
 
     async def _received_numbers(self) -> dict[str, int]:
         counts: dict[str, int] = {}

@@ -13,15 +13,17 @@ from datetime import datetime
 from enum import Enum, auto
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 
 from as4.certificates.certificate import (
+    UNREADABLE,
     Certificate,
     has_strong_digest,
     has_strong_key,
     is_authority,
     key_usage,
     load_certificate,
+    path_length,
 )
 from as4.errors import FailedAuthentication, UnusableMaterial
 from ubl.identifiers import is_seat_id
@@ -63,8 +65,11 @@ class Anchors:
                 raise UnusableMaterial(f"{_name(root)} is self-issued but not self-signed")
         issuers = tuple(each for each in given if each.subject != each.issuer)
         for issuer in issuers:
-            if _find_issuer(issuer, roots) is None:
+            above = _find_issuer(issuer, roots)
+            if above is None:
                 raise UnusableMaterial(f"{_name(issuer)} is not issued by a given root")
+            if path_length(above) == 0:
+                raise UnusableMaterial(f"{_name(above)} allows no authority below it")
         return cls(roots, issuers)
 
     def issuer_of(self, leaf: x509.Certificate) -> x509.Certificate | None:
@@ -147,7 +152,7 @@ def _read_certificates(data: bytes) -> list[x509.Certificate]:
         # Read what is read lazily, so that a broken part shows now.
         for certificate in found:
             _ = certificate.extensions, certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as exc:
+    except UNREADABLE as exc:
         raise UnusableMaterial(f"not a certificate in PEM or DER: {exc}") from exc
     return found
 

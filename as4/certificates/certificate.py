@@ -23,7 +23,7 @@ KEY_BITS_MAX = 8192
 
 NO_KEY_USAGE = "the certificate has no key usage extension"
 
-_UNREADABLE = (
+UNREADABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
@@ -31,6 +31,7 @@ _UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
+"""What the library raises for bytes that are no certificate or revocation list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,16 @@ def load_certificate(der: bytes) -> Certificate:
         raise FailedAuthentication(f"the certificate is larger than {CERTIFICATE_BYTES_MAX} bytes")
     try:
         return _read(der)
-    except _UNREADABLE as exc:
+    except UNREADABLE as exc:
         raise FailedAuthentication("the certificate cannot be read") from exc
 
 
 def has_strong_digest(signed: x509.Certificate | x509.CertificateRevocationList) -> bool:
     """Say whether what *signed* was signed with is of the SHA-2 family, 256 bits or more."""
-    return isinstance(signed.signature_hash_algorithm, (SHA256, SHA384, SHA512))
+    try:
+        return isinstance(signed.signature_hash_algorithm, (SHA256, SHA384, SHA512))
+    except UNREADABLE:
+        return False
 
 
 def has_strong_key(public_key: object) -> bool:
@@ -89,10 +93,21 @@ def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
 
 def is_authority(certificate: x509.Certificate) -> bool:
     """Say whether *certificate* is that of an authority.  [RFC5280 §4.2.1.9]"""
+    constraints = _basic_constraints(certificate)
+    return constraints is not None and constraints.ca
+
+
+def path_length(certificate: x509.Certificate) -> int | None:
+    """Return how many authorities may follow below *certificate*, None for any number."""
+    constraints = _basic_constraints(certificate)
+    return None if constraints is None else constraints.path_length
+
+
+def _basic_constraints(certificate: x509.Certificate) -> x509.BasicConstraints | None:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:
-        return False
+        return None
 
 
 def _read(der: bytes) -> Certificate:

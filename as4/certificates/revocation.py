@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from as4.certificates.certificate import (
+    UNREADABLE,
     Certificate,
     has_strong_digest,
     is_authority,
@@ -113,13 +113,7 @@ def _read(data: bytes) -> x509.CertificateRevocationList:
             crl = x509.load_der_x509_crl(data)
         # Read what is read lazily, so that a broken part shows now.
         _ = crl.extensions, crl.issuer, crl.last_update_utc, crl.next_update_utc, len(crl)
-    except (
-        ValueError,
-        TypeError,
-        UnsupportedAlgorithm,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ) as exc:
+    except UNREADABLE as exc:
         raise UnusableMaterial(f"not a certificate revocation list: {exc}") from exc
     return crl
 

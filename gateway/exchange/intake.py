@@ -18,7 +18,7 @@ from gateway.exchange.states import Status
 from gateway.store import documents, idempotency, participants
 from gateway.store.archive import Archive, SpoolFile
 from gateway.store.documents import Document, NewDocument
-from gateway.store.jobs import Job, enqueue
+from gateway.store.jobs import DocumentRef, Job, document_job, enqueue_all
 from gateway.store.pool import Database, Transaction
 from ubl.errors import BadIdentifier, MalformedKind, MalformedXml, UblError, UnknownDocument
 from ubl.identifiers import ParticipantId, check_participant
@@ -148,7 +148,8 @@ class Intake:
         document = await documents.insert_document(tx, new)
         detail = {"receiver": document.receiver, "warnings": _warnings(upload.routing)}
         await documents.append_event(tx, document.id, "accepted", detail, now=new.created_at)
-        await enqueue(tx, Job.SEND_DOCUMENT, _payload(document))
+        ref = DocumentRef(document.dossier_id, document.id)
+        await enqueue_all(tx, [document_job(Job.SEND_DOCUMENT, ref)])
         body = self.word(document)
         if key is not None:
             await idempotency.finish_key(tx, key, _ACCEPTED, body, document.id)
@@ -289,11 +290,6 @@ def _options(submission: Submission) -> dict[str, str]:
         return {}
     certificate = binascii.b2a_base64(submission.endpoint.certificate, newline=False).decode()
     return {"endpoint": submission.endpoint.address, "certificate": certificate}
-
-
-def _payload(document: Document) -> dict[str, str]:
-    """Return the job that sends *document*: identifiers only."""
-    return {"dossier_id": str(document.dossier_id), "document_id": str(document.id)}
 
 
 def _fingerprint(upload: Upload, submission: Submission) -> bytes:

@@ -1,0 +1,97 @@
+"""A gateway's API for tests: the real application on loopback, with the real store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import UUID
+
+from aiohttp import web
+
+from gateway.client import GatewayClient
+from gateway.clock import SystemClock
+from gateway.settings import Settings, Stage
+from gateway.store.archive import Archive
+from gateway.store.dossiers import ensure_default_dossier
+from gateway.store.pool import Database
+from gateway.web.app import ProblemRunner, Services, build_api_app
+from gateway.web.security import ensure_first_key
+
+SENDER = "0208:0123456749"
+RECEIVER = "0208:0987654394"
+
+
+@dataclass(frozen=True)
+class Api:
+    """A running API: its address, the key of its dossier, and what it works with."""
+
+    url: str
+    key: str
+    dossier: UUID
+    services: Services
+
+    def client(self, key: str | None = None) -> GatewayClient:
+        return GatewayClient(self.url, self.key if key is None else key)
+
+
+@asynccontextmanager
+async def run_api(database: Database, folder: Path, **changes) -> AsyncIterator[Api]:
+    """Run the API of a sandbox gateway; *changes* are settings, *lookup*, *ping* and *ready*."""
+    handed = {name: changes.pop(name) for name in ("lookup", "ping", "ready") if name in changes}
+    settings = replace(Settings(stage=Stage.SANDBOX, data_dir=folder / "data"), **changes)
+    clock = SystemClock()
+    dossier = await ensure_default_dossier(
+        database, dossier_id=clock.uuid(), name="Blue", country="BE", now=clock.now()
+    )
+    path = await ensure_first_key(database, dossier.id, clock=clock, settings=settings)
+    services = Services(
+        db=database,
+        archive=Archive(folder / "archive"),
+        clock=clock,
+        settings=settings,
+        **handed,
+    )
+    runner = ProblemRunner(build_api_app(services))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        yield Api(f"http://127.0.0.1:{port}", path.read_text().strip(), dossier.id, services)
+    finally:
+        await runner.cleanup()
+
+
+def an_invoice(
+    *,
+    sender: str = SENDER,
+    receiver: str = RECEIVER,
+    number: str = "2026-1",
+    prolog: str = '<?xml version="1.0" encoding="UTF-8"?>\n',
+    note: str = "",
+    tail: str = "\n",
+) -> bytes:
+    """A UBL invoice with what routing needs."""
+    endpoints = []
+    for party, identifier in (("Supplier", sender), ("Customer", receiver)):
+        scheme, _, value = identifier.partition(":")
+        endpoints.append(
+            f"<cac:Accounting{party}Party><cac:Party>"
+            f'<cbc:EndpointID schemeID="{scheme}">{value}</cbc:EndpointID>'
+            f"</cac:Party></cac:Accounting{party}Party>"
+        )
+    ubl = "urn:oasis:names:specification:ubl:schema:xsd"
+    return (
+        f'{prolog}<Invoice xmlns="{ubl}:Invoice-2" xmlns:cac="{ubl}:CommonAggregateComponents-2"'
+        f' xmlns:cbc="{ubl}:CommonBasicComponents-2">'
+        "<cbc:CustomizationID>urn:cen.eu:en16931:2017#compliant"
+        "#urn:fdc:peppol.eu:2017:poacc:billing:3.0</cbc:CustomizationID>"
+        "<cbc:ProfileID>urn:fdc:peppol.eu:2017:poacc:billing:01:1.0</cbc:ProfileID>"
+        f"<cbc:ID>{number}</cbc:ID><cbc:IssueDate>2026-01-31</cbc:IssueDate>"
+        f"<cbc:Note>{note}</cbc:Note>{''.join(endpoints)}</Invoice>{tail}"
+    ).encode()
+
+
+def root_of(document: bytes) -> bytes:
+    """The document from its root's first byte to its last."""
+    return document[document.index(b"<Invoice") : document.rindex(b">") + 1]

@@ -10,8 +10,8 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Collection
-from io import BufferedWriter
 from pathlib import Path
+from typing import BinaryIO
 
 from gateway.errors import Unavailable
 
@@ -47,7 +47,7 @@ class SpoolFile:
             raise Unavailable(f"the archive cannot be written: {exc.strerror}") from exc
         # The lock says "in use" to whoever sweeps, and goes with us when we are killed.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        self._file: BufferedWriter | None = os.fdopen(descriptor, "wb", CHUNK_BYTES)
+        self._file: BinaryIO | None = os.fdopen(descriptor, "wb", CHUNK_BYTES)
 
     @property
     def path(self) -> Path:

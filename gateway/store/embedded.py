@@ -333,4 +333,3 @@ class EmbeddedPostgres:
         if self._process is not None:
             await asyncio.to_thread(self._process.wait, STOP_SECONDS_MAX)
             self._process = None
-

@@ -23,6 +23,8 @@ LOCK = 0x6761_7465_7761_7901
 
 logger = logging.getLogger(__name__)
 
+SILENT = logging.Logger("pogo", logging.CRITICAL)  # noqa: LOG001 - it warns of each success
+
 
 async def upgrade(dsn: str) -> list[str]:
     """Apply what is missing to the database at *dsn*; return the names applied, in order.
@@ -47,8 +49,11 @@ async def _apply(connection: asyncpg.Connection) -> list[str]:
     before = await sql.get_applied_migrations(connection, schema_name="public")
     with as_file(files("gateway.store") / "migrations") as folder:
         try:
-            await migrate.apply(connection, folder, schema_name="public", logger=logger)
+            await migrate.apply(connection, folder, schema_name="public", logger=SILENT)
         except BadMigrationError as exc:
             raise MigrationFailed(f"{exc}: {exc.__cause__}") from exc
     after = await sql.get_applied_migrations(connection, schema_name="public")
-    return sorted(after - before)
+    applied = sorted(after - before)
+    if applied:
+        logger.info("migrations applied: %s", ", ".join(applied))
+    return applied

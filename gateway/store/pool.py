@@ -21,7 +21,12 @@ __all__ = ["UNREACHABLE", "Database", "ExchangeTransaction", "Transaction", "ass
 
 RETRY_SECONDS = 1.0
 
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+)
 """What `asyncpg.connect` raises when there is no server to talk to."""
 
 LOST = (

@@ -172,7 +172,10 @@ def _can_enter(identity: Identity, folder: Path) -> bool:
 def _succeeds(identity: Identity, *command: str) -> bool:
     try:
         result = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 - our own words
-            [*identity.prefix, *command], capture_output=True, check=False, **identity.popen_arguments()
+            [*identity.prefix, *command],
+            capture_output=True,
+            check=False,
+            **identity.popen_arguments(),
         )
     except OSError:
         return False

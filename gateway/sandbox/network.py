@@ -174,6 +174,15 @@ async def run_network(
         yield network
 
 
+@asynccontextmanager
+async def prepared_network(
+    folder: Path, *, now: datetime, extra: Mapping[str, Any]
+) -> AsyncIterator[Network]:
+    """Prepare a sandbox in *folder* whose gateways the caller starts and stops, or does not."""
+    async with AsyncExitStack() as stack:
+        yield await prepare_network(stack, folder, now=now, extra=extra)
+
+
 async def prepare_network(
     stack: AsyncExitStack, folder: Path, *, now: datetime, extra: Mapping[str, Any]
 ) -> Network:

@@ -1,4 +1,4 @@
-"""What the operating system says of a running gateway: CPU seconds and memory, by kind of process."""
+"""What the operating system says of a running gateway: CPU and memory, by kind of process."""
 
 import contextlib
 from dataclasses import dataclass

@@ -161,6 +161,10 @@ class Egress:
         """Return what fetches 200 answers for *purpose* alone."""
         return _Getter(self, purpose)
 
+    def check(self, url: str) -> None:
+        """Raise AddressRefused when *url* is not one that messages are posted to."""
+        self.rules.check(url, Purpose.AS4)
+
     async def post(
         self, url: str, content_type: str, body: bytes | AsyncIterable[bytes]
     ) -> HttpAnswer:
@@ -168,7 +172,7 @@ class Egress:
 
         Raises AddressRefused before anything is sent, or `as4.client.TransportFailure`.
         """
-        self.rules.check(url, Purpose.AS4)
+        self.check(url)
         return await post_message(
             self._messages,
             url,

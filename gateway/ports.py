@@ -26,6 +26,10 @@ class HttpGetter(Protocol):
 class MessagePoster(Protocol):
     """Posts a sealed message to another access point."""
 
+    def check(self, url: str) -> None:
+        """Raise `gateway.egress.AddressRefused` when *url* is not one we post to."""
+        ...
+
     async def post(
         self, url: str, content_type: str, body: bytes | AsyncIterable[bytes]
     ) -> HttpAnswer:

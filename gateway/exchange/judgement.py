@@ -15,7 +15,7 @@ from as4.errors import InvalidReceipt, MissingReceipt, Severity, Unreadable
 from as4.signal import ErrorSignal, Receipt, SignalError, check_receipt, read_signal
 from as4.xmldsig import Reference
 from gateway.exchange.retry import Outcome, What, http_kind, signal_kind
-from gateway.trust.trust import Trust
+from gateway.trust import Trust
 
 __all__ = ["Judgement", "Sent", "judge_answer", "judge_failure"]
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 __all__ = [
     "RULES",
+    "Again",
     "Deliver",
     "Failed",
     "GiveUp",

@@ -11,8 +11,8 @@ from typing import Protocol
 
 from as4.certificates import Certificate, Revocation
 from as4.errors import FailedAuthentication
-from gateway.exchange.retry import Outcome, What
-from gateway.trust.trust import Trust
+from gateway.exchange.retry import Again, Outcome, What
+from gateway.trust import Trust
 from smp.client import Found
 from smp.errors import SmpError
 from ubl.identifiers import DocumentTypeId, ParticipantId, ProcessId
@@ -74,16 +74,28 @@ class Route:
 async def find_route(
     wanted: Wanted | FixedRoute, *, finder: Finder, trust: Trust, now: datetime, refresh: bool
 ) -> Route:
-    """Return the endpoint for *wanted* with its certificate checked; raise NoRoute."""
+    """Return the endpoint for *wanted* with its certificate checked; raise NoRoute.
+
+    A final refusal is never taken from memory: what is remembered may be minutes old, and the
+    receiver may have been registered, or its certificate renewed, since.
+    """
     if isinstance(wanted, FixedRoute):
-        recipient = _checked(wanted.certificate, trust, now)
-        route = Route(wanted.address, recipient)
-    else:
-        found = await _look_up(wanted, finder, now, refresh=refresh)
-        recipient = _checked(found.endpoint.certificate, trust, now)
-        route = Route(found.endpoint.address, recipient, found.smp_url, found.signed_metadata)
-    await _require_unrevoked(recipient, trust, now)
-    return route
+        recipient = await _recipient(wanted.certificate, trust, now)
+        return Route(wanted.address, recipient)
+    try:
+        return await _find(wanted, finder, trust, now, refresh=refresh)
+    except NoRoute as first:
+        if refresh or first.outcome.rule.again is not Again.NO:
+            raise
+    return await _find(wanted, finder, trust, now, refresh=True)
+
+
+async def _find(
+    wanted: Wanted, finder: Finder, trust: Trust, now: datetime, *, refresh: bool
+) -> Route:
+    found = await _look_up(wanted, finder, now, refresh=refresh)
+    recipient = await _recipient(found.endpoint.certificate, trust, now)
+    return Route(found.endpoint.address, recipient, found.smp_url, found.signed_metadata)
 
 
 async def _look_up(wanted: Wanted, finder: Finder, now: datetime, *, refresh: bool) -> Found:
@@ -97,22 +109,20 @@ async def _look_up(wanted: Wanted, finder: Finder, now: datetime, *, refresh: bo
         raise NoRoute(outcome) from error
 
 
-def _checked(der: bytes, trust: Trust, now: datetime) -> Certificate:
+async def _recipient(der: bytes, trust: Trust, now: datetime) -> Certificate:
+    """Return the certificate in *der* if we may encrypt for it and it is not revoked."""
+    what = What.CERTIFICATE_REFUSED
     try:
-        return trust.check_recipient(der, now)
+        recipient = trust.check_recipient(der, now)
     except FailedAuthentication as error:
         detail = f"the certificate of the endpoint is refused: {error.detail}"
-        what = What.CERTIFICATE_REFUSED
         raise NoRoute(Outcome(what=what, code="certificate-refused", detail=detail)) from error
-
-
-async def _require_unrevoked(recipient: Certificate, trust: Trust, now: datetime) -> None:
     answer = await trust.revocation(recipient, now)
     if answer is Revocation.REVOKED:
         detail = f"the certificate of {recipient.subject_cn} was revoked"
-        what = What.CERTIFICATE_REFUSED
         raise NoRoute(Outcome(what=what, code="certificate-revoked", detail=detail))
     if answer is not Revocation.GOOD:
         detail = f"nobody says whether the certificate of {recipient.subject_cn} was revoked"
         what = What.REVOCATION_UNKNOWN
         raise NoRoute(Outcome(what=what, code="revocation-unknown", detail=detail))
+    return recipient

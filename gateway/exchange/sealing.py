@@ -89,16 +89,9 @@ def business_header(
     routing: Routing, *, country: str, instance_identifier: str, now: datetime
 ) -> Sbdh:
     """Return the header of the envelope: all from the document, but the sender's *country*."""
-    return Sbdh(
-        sender=routing.sender,
-        receiver=routing.receiver,
-        standard=routing.root_namespace,
-        type_version=routing.document_type.version,
+    return routing.header(
         instance_identifier=instance_identifier,
-        type=routing.root_name,
         created_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        document_type=routing.document_type,
-        process=routing.process,
         country_c1=country,
     )
 

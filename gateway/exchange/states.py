@@ -47,9 +47,7 @@ ALLOWED: Mapping[Status, frozenset[Status]] = MappingProxyType(
         Status.ACCEPTED: frozenset({Status.SEALED, Status.FAILED, Status.GAVE_UP}),
         # Back from sending means another attempt. Before each one, look-up and certificate are
         # checked again, so a sealed document can also end without being sent.
-        Status.SEALED: frozenset(
-            {Status.SENDING, Status.FAILED, Status.GAVE_UP, Status.WAITING, Status.REFUSED}
-        ),
+        Status.SEALED: frozenset({Status.SENDING, Status.FAILED, Status.GAVE_UP, Status.WAITING}),
         Status.SENDING: frozenset(
             {
                 Status.SEALED,

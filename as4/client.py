@@ -85,7 +85,8 @@ async def post_message(
                 body=await _read(response, answer_bytes_max),
             )
     except (aiohttp.ClientError, OSError) as exc:
-        raise TransportFailure(_phase(exc), _describe(exc), sent=watched.started) from exc
+        sent = watched.started
+        raise TransportFailure(_phase(exc, sent=sent), _describe(exc), sent=sent) from exc
 
 
 class _Watched(payload.Payload):
@@ -147,15 +148,13 @@ def _broken(detail: str) -> TransportFailure:
     return TransportFailure("http", detail, sent=True)
 
 
-def _phase(exc: Exception) -> Phase:
+def _phase(exc: Exception, *, sent: bool) -> Phase:
     """Return how far the exchange got, by the kind of *exc* alone."""
     if isinstance(exc, TimeoutError):
         return "timeout"
-    if isinstance(exc, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
+    if isinstance(exc, aiohttp.ClientSSLError):
         return "tls"
-    if isinstance(exc, (aiohttp.ClientConnectorError, aiohttp.InvalidURL)):
-        return "connect"
-    return "http"
+    return "http" if sent else "connect"
 
 
 def _describe(exc: Exception) -> str:

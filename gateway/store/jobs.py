@@ -22,6 +22,8 @@ from pgqueuer.adapters.persistence.qb import (
     QuerySchedulerBuilder,
 )
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.models import Job as PickedJob
+from pgqueuer.domain.models import TracebackRecord
 from pgqueuer.domain.settings import DBSettings, Durability
 from pgqueuer.domain.types import Channel
 
@@ -90,9 +92,30 @@ SETTINGS = DBSettings(
 )
 
 
+WAKE = """
+SELECT pg_notify('ch_pgqueuer', json_build_object('channel', 'ch_pgqueuer', 'operation', 'update',
+    'sent_at', now(), 'table', 'pgqueuer', 'type', 'table_changed_event')::text)
+"""
+"""What pgqueuer's trigger sends for an insert; for an update it sends nothing."""
+
+
+class WakingQueries(Queries):
+    """pgqueuer's queries, with a wake-up where a job becomes due by an update.
+
+    Without it a worker that looked just before sleeps on until its next poll.
+    """
+
+    async def retry_job(
+        self, job: PickedJob, delay: timedelta, traceback_record: TracebackRecord | None
+    ) -> None:
+        """Put *job* back into the queue for after *delay*, and let the workers know."""
+        await super().retry_job(job, delay, traceback_record)
+        await self.driver.execute(WAKE)
+
+
 def queue_on(connection: Any) -> Queries:
     """Return pgqueuer's queries on *connection*; they take part in its open transaction."""
-    return Queries(
+    return WakingQueries(
         AsyncpgDriver(connection),
         qbe=QueryBuilderEnvironment(SETTINGS),
         qbq=QueryQueueBuilder(SETTINGS),
@@ -251,4 +274,7 @@ async def release_dead_claims(xtx: ExchangeTransaction, *, failures_max: int) ->
     Each counts as a failure, and at *failures_max* the job is given up on: one that kills its
     worker must not do so for ever.  The queue itself would wait for a timeout, and not count.
     """
-    return len(await xtx.connection.fetch(RELEASE, failures_max))
+    released = await xtx.connection.fetch(RELEASE, failures_max)
+    if released:
+        await xtx.connection.execute(WAKE)
+    return len(released)

@@ -185,33 +185,30 @@ async def test_another_document_in_a_known_instance_is_stored_once(database):
     assert await receive(database, twin) == [Outcome.INSTANCE_KNOWN]
 
 
-async def test_two_copies_in_flight_wait_for_the_first_commit(database):
+@pytest.mark.parametrize("commits", [True, False])
+async def test_of_two_copies_in_flight_the_second_waits_for_the_first(database, commits):
     dossier = await a_dossier(database)
     first = an_inbound_row(dossier)
     copy = replace(first, document_id=CLOCK.uuid(), message_row_id=CLOCK.uuid())
+    stored, decide = asyncio.Event(), asyncio.Event()
 
-    async with asyncio.TaskGroup() as group:
+    async def receive_first():
         async with database.exchange() as xtx:
             assert await receive_batch(xtx, [first]) == [Outcome.STORED]
-            second = group.create_task(receive(database, copy))
-            done, _ = await asyncio.wait([second], timeout=0.2)
-            assert not done
-    assert second.result() == [Outcome.DUPLICATE]
-
-
-async def test_a_copy_in_flight_is_stored_when_the_first_one_rolls_back(database):
-    dossier = await a_dossier(database)
-    first = an_inbound_row(dossier)
-    copy = replace(first, document_id=CLOCK.uuid(), message_row_id=CLOCK.uuid())
+            stored.set()
+            await decide.wait()
+            if not commits:
+                await xtx.connection.execute("ROLLBACK; BEGIN")
 
     async with asyncio.TaskGroup() as group:
-        with pytest.raises(RuntimeError):
-            async with database.exchange() as xtx:
-                await receive_batch(xtx, [first])
-                second = group.create_task(receive(database, copy))
-                await asyncio.wait([second], timeout=0.2)
-                raise RuntimeError
-    assert second.result() == [Outcome.STORED]
+        group.create_task(receive_first())
+        await stored.wait()
+        second = group.create_task(receive(database, copy))
+        answered, _ = await asyncio.wait([second], timeout=0.2)
+        decide.set()
+
+    assert not answered
+    assert second.result() == [Outcome.DUPLICATE if commits else Outcome.STORED]
 
 
 async def test_batches_that_cross_in_both_keys_store_each_message_once(database):

@@ -1,0 +1,211 @@
+"""Whom we trust: certificates checked once and remembered, and whether they were revoked.
+
+A certificate is checked against the pinned authorities of one use (sign, encrypt) and remembered
+by its bytes until the first of its chain expires. Its revocation is asked for every message, of
+the lists in memory; the issuing authority's own certificate is asked for too.  [RFC5280 §6.3]
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from as4.certificates import (
+    Anchors,
+    Certificate,
+    Crl,
+    Revocation,
+    Use,
+    check_certificate,
+    load_certificate,
+    revocation_of,
+)
+from as4.errors import FailedAuthentication
+from gateway.clock import Clock
+from gateway.trust.keyring import KeyRing
+from gateway.trust.revocation import RevocationLists
+
+CERTIFICATES_MAX = 2_048  # LIMIT: Peppol has some 700 access points; each has one or two.
+RECHECK_AFTER = timedelta(hours=1)  # LIMIT: the longest a check is remembered.
+REFRESH_TICK_SECONDS = 60.0  # LIMIT: how often the background task looks for lists to renew.
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """One certificate of a chain, and who signs the lists that may revoke it."""
+
+    certificate: Certificate
+    issuer: x509.Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A checked certificate, from when until when the check holds, and its chain."""
+
+    certificate: Certificate
+    since: datetime
+    until: datetime
+    links: tuple[_Link, ...]
+
+
+class Trust:
+    """The access points we believe: pinned authorities, our own keys, and revocation answers.
+
+    *accept_without_address*: whether a certificate that names neither a CRL nor an OCSP address
+    may pass; nobody can ever revoke it.
+    """
+
+    def __init__(
+        self,
+        *,
+        anchors: Anchors,
+        keys: KeyRing,
+        lists: RevocationLists,
+        accept_without_address: bool,
+    ) -> None:
+        self.anchors = anchors
+        self.keys = keys
+        self._lists = lists
+        self._accept_without_address = accept_without_address
+        self._known: OrderedDict[tuple[Use, bytes], _Known] = OrderedDict()
+
+    def check_signer(self, der: bytes, now: datetime) -> Certificate:
+        """Return the access point certificate in *der* if it may sign, else raise.
+
+        Raises FailedAuthentication saying what is wrong.  Revocation is a question of its own.
+        """
+        return self._check(der, Use.SIGN, now).certificate
+
+    def check_recipient(self, der: bytes, now: datetime) -> Certificate:
+        """Return the access point certificate in *der* if we may encrypt for it, else raise."""
+        return self._check(der, Use.ENCRYPT, now).certificate
+
+    def cached_revocation(self, certificate: Certificate, now: datetime) -> Revocation | None:
+        """Return the answer if the lists in memory give one, else None; never waits."""
+        answer = _worst([self._ask_memory(link, now) for link in self._links(certificate)])
+        return None if answer is Revocation.UNKNOWN else answer
+
+    async def revocation(self, certificate: Certificate, now: datetime) -> Revocation:
+        """Say whether *certificate* or its authority was revoked; UNKNOWN when nobody can say.
+
+        Fetches a list only when none that counts is at hand.
+        """
+        cached = self.cached_revocation(certificate, now)
+        if cached is not None:
+            return cached
+        return _worst([await self._ask(link, now) for link in self._links(certificate)])
+
+    async def run(self, clock: Clock, stop: asyncio.Event) -> None:
+        """Keep the lists fresh until *stop*: one task for each process, owned by its group.
+
+        The lists about the authorities' own certificates are asked for from the start.
+        """
+        for issuer in self.anchors.issuers:
+            for link in self._authority(issuer):
+                await self._ask(link, clock.now())
+        while not stop.is_set():
+            await self._lists.refresh_due(clock.now())
+            try:
+                async with asyncio.timeout(REFRESH_TICK_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    def _check(self, der: bytes, use: Use, now: datetime) -> _Known:
+        key = (use, hashlib.sha256(der).digest())
+        known = self._known.get(key)
+        if known is not None and known.since <= now < known.until:
+            self._known.move_to_end(key)
+            return known
+        certificate = check_certificate(der, anchors=self.anchors, now=now, use=use)
+        known = self._known[key] = self._examined(certificate, now)
+        if len(self._known) > CERTIFICATES_MAX:
+            self._known.popitem(last=False)
+        return known
+
+    def _examined(self, certificate: Certificate, now: datetime) -> _Known:
+        """Return what to remember of *certificate*; raise when nobody could ever revoke it."""
+        links = tuple(self._chain(certificate))
+        if not self._accept_without_address:
+            for link in links:
+                _require_address(link.certificate)
+        ends = [link.certificate.not_after for link in links]
+        ends += [link.issuer.not_valid_after_utc for link in links]
+        return _Known(certificate, now, min(*ends, now + RECHECK_AFTER), links)
+
+    def _chain(self, certificate: Certificate) -> Iterator[_Link]:
+        """Yield *certificate* and its authority, each with the one that issued it."""
+        issuer = self.anchors.issuer_of(certificate.x509)
+        if issuer is None:
+            raise FailedAuthentication(
+                f"the certificate of {certificate.subject_cn} is not issued by a trusted authority"
+            )
+        yield _Link(certificate, issuer)
+        yield from self._authority(issuer)
+
+    def _authority(self, issuer: x509.Certificate) -> Iterator[_Link]:
+        """Yield the certificate of the pinned authority *issuer*, with its root."""
+        root = self.anchors.root_of(issuer)
+        if root is not None:
+            yield _Link(load_certificate(issuer.public_bytes(Encoding.DER)), root)
+
+    def _links(self, certificate: Certificate) -> tuple[_Link, ...]:
+        for use in (Use.SIGN, Use.ENCRYPT):
+            known = self._known.get((use, certificate.fingerprint))
+            if known is not None:
+                return known.links
+        return tuple(self._chain(certificate))
+
+    def _ask_memory(self, link: _Link, now: datetime) -> Revocation:
+        if _has_no_address(link.certificate):
+            return Revocation.GOOD
+        return _best(
+            self._judge(link, self._lists.find(url, link.issuer), now)
+            for url in link.certificate.crl_urls
+        )
+
+    async def _ask(self, link: _Link, now: datetime) -> Revocation:
+        if _has_no_address(link.certificate):
+            return Revocation.GOOD
+        for url in link.certificate.crl_urls:
+            crl = await self._lists.get(url, link.issuer, now)
+            answer = self._judge(link, crl, now)
+            if answer is not Revocation.UNKNOWN:
+                return answer
+        return Revocation.UNKNOWN
+
+    def _judge(self, link: _Link, crl: Crl | None, now: datetime) -> Revocation:
+        if crl is None:
+            return Revocation.UNKNOWN
+        grace = self._lists.stale_grace
+        return revocation_of(link.certificate, crl, now, stale_grace=grace)
+
+
+def _worst(answers: list[Revocation]) -> Revocation:
+    """Return REVOKED if any certificate is, else UNKNOWN if any is, else GOOD."""
+    for answer in (Revocation.REVOKED, Revocation.UNKNOWN):
+        if answer in answers:
+            return answer
+    return Revocation.GOOD
+
+
+def _best(answers: Iterator[Revocation]) -> Revocation:
+    """Return the first answer that one of several lists about the same certificate gives."""
+    return next((each for each in answers if each is not Revocation.UNKNOWN), Revocation.UNKNOWN)
+
+
+def _has_no_address(certificate: Certificate) -> bool:
+    return not certificate.crl_urls and not certificate.ocsp_urls
+
+
+def _require_address(certificate: Certificate) -> None:
+    if _has_no_address(certificate):
+        raise FailedAuthentication(
+            f"the certificate of {certificate.subject_cn} names no address to ask for its"
+            " revocation, which this access point demands"
+        )

@@ -22,36 +22,66 @@ class Model:
     *error* is raised when an element does not follow the model.
     """
 
-    __slots__ = ("_error", "_particles")
+    __slots__ = ("_error", "_names", "_particles")
 
     def __init__(
         self, *particles: tuple[str, int, int], error: type[As4Error] = InvalidHeader
     ) -> None:
         self._particles = particles
+        self._names = [name for name, _, _ in particles]
         self._error = error
 
-    def read(self, element: etree._Element) -> dict[str, list[etree._Element]]:
-        """Return the children of *element* by name; each name of the model has a list.
+    def read(self, element: etree._Element) -> list[list[etree._Element]]:
+        """Return the children of *element*: for each name of the model, a list.
 
         Raises the model's error when a child is missing, repeated, unknown or out of order.
         """
-        found: dict[str, list[etree._Element]] = {name: [] for name, _, _ in self._particles}
-        position, last = 0, len(self._particles)
-        # The name "*" selects elements alone: comments and processing instructions are skipped.
-        for child in element.iterchildren("*"):
+        children = list(element)
+        tags = [child.tag for child in children]
+        if tags == self._names:
+            return [[child] for child in children]
+        return self._match(element, children)
+
+    def _match(
+        self, element: etree._Element, children: list[etree._Element]
+    ) -> list[list[etree._Element]]:
+        names, position = self._names, 0
+        found: list[list[etree._Element]] = [[] for _ in names]
+        for child in children:
             tag = child.tag
-            while position < last and self._particles[position][0] != tag:
+            if not isinstance(tag, str):
+                continue  # a comment or a processing instruction
+            while position < len(names) and names[position] != tag:
                 position += 1
-            if position == last:
+            if position == len(names):
                 raise self._error(f"{_local(child)} is out of place in {_local(element)}")
-            found[tag].append(child)
-        for name, least, greatest in self._particles:
-            if not least <= len(found[name]) <= greatest:
-                count = len(found[name])
-                local = name.rpartition("}")[2]
-                wanted = f"{least}" if least == greatest else f"from {least}"
-                raise self._error(f"{_local(element)} has {count} {local}, not {wanted}")
+            found[position].append(child)
+        for (name, least, most), matches in zip(self._particles, found, strict=True):
+            if not least <= len(matches) <= most:
+                wanted = f"{least}" if least == most else f"from {least} on"
+                count = f"{len(matches)} {name.rpartition('}')[2]}"
+                raise self._error(f"{_local(element)} has {count}, not {wanted}")
         return found
+
+
+class Exact:
+    """A sequence of elements that must all be there, once each: the common case, and the fast one.
+
+    *error* is raised when an element does not follow the model.
+    """
+
+    __slots__ = ("_model", "_names")
+
+    def __init__(self, *names: str, error: type[As4Error] = InvalidHeader) -> None:
+        self._names = list(names)
+        self._model = Model(*((name, 1, 1) for name in names), error=error)
+
+    def read(self, element: etree._Element) -> list[etree._Element]:
+        """Return the children of *element*, one for each name; raise the model's error."""
+        children = list(element)
+        if [child.tag for child in children] == self._names:
+            return children
+        return [child for (child,) in self._model.read(element)]
 
 
 def leaf_text(element: etree._Element, error: type[As4Error] = InvalidHeader) -> str:

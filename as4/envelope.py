@@ -69,8 +69,7 @@ def open_envelope(root: etree._Element) -> Envelope:
     Raises InvalidHeader if there is not exactly one eb:Messaging and one Body, or a header block
     must be understood and is not.  [SOAP12 §2.4] [EBMS3 §5.1]
     """
-    parts = _MODEL.read(root)
-    headers = parts[_HEADER]
+    headers, (body,) = _MODEL.read(root)
     blocks = list(headers[0].iterchildren("*")) if headers else []
     if len(blocks) > BLOCKS_MAX:
         raise InvalidHeader(f"the envelope has more than {BLOCKS_MAX} header blocks")
@@ -86,7 +85,7 @@ def open_envelope(root: etree._Element) -> Envelope:
                 raise InvalidHeader(f"the header block {block.tag} must be understood and is not")
     if len(messagings) != 1:
         raise InvalidHeader(f"the envelope has {len(messagings)} eb:Messaging, not 1")
-    return Envelope(root, messagings[0], parts[_BODY][0], tuple(securities))
+    return Envelope(root, messagings[0], body, tuple(securities))
 
 
 def index_ids(root: etree._Element) -> Ids:

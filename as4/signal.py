@@ -16,7 +16,7 @@ from lxml import etree
 
 from as4 import wssec, xmldsig
 from as4.certificates import Certificate
-from as4.contentmodel import Model, leaf_text
+from as4.contentmodel import Exact, Model, leaf_text
 from as4.envelope import Envelope, index_ids, open_envelope, parse_root
 from as4.errors import As4Error, InvalidReceipt, PolicyNoncompliance, Severity, Unreadable
 from as4.namespaces import DS, EBBP, EBMS, SOAP, XML, qname
@@ -44,11 +44,11 @@ _PART = qname(EBBP, "MessagePartNRInformation")
 _REFERENCE = qname(DS, "Reference")
 _LANGUAGE = qname(XML, "lang")
 
-_MESSAGING_MODEL = Model((_SIGNAL, 1, 1))
+_MESSAGING_MODEL = Exact(_SIGNAL)
 _SIGNAL_MODEL = Model((_INFO, 1, 1), (_RECEIPT, 0, 1), (_ERROR, 0, ERRORS_MAX))
 _INFO_MODEL = Model((_TIMESTAMP, 1, 1), (_MESSAGE_ID, 1, 1), (_REF, 0, 1))
 _NRI_MODEL = Model((_PART, 1, xmldsig.REFERENCES_MAX))
-_PART_MODEL = Model((_REFERENCE, 1, 1))
+_PART_MODEL = Exact(_REFERENCE)
 
 CheckSigner = Callable[[bytes, datetime], Certificate]
 """Judges a certificate (DER) at an instant; raises FailedAuthentication."""
@@ -124,7 +124,7 @@ def read_signal(
     fault = _read_fault(root)
     try:
         envelope = open_envelope(root)
-        signal = _MESSAGING_MODEL.read(envelope.messaging)[_SIGNAL][0]
+        (signal,) = _MESSAGING_MODEL.read(envelope.messaging)
         signer, problem = _authenticate(envelope, check_signer, now, pmode)
         return _read_signal(signal, fault, signer, problem)
     except As4Error as error:
@@ -166,19 +166,18 @@ def check_receipt(
 def _read_signal(
     signal: etree._Element, fault: str | None, signer: Certificate | None, problem: str | None
 ) -> Receipt | ErrorSignal:
-    parts = _SIGNAL_MODEL.read(signal)
-    info = _INFO_MODEL.read(parts[_INFO][0])
-    message_id = parse_message_id(info[_MESSAGE_ID][0])
-    timestamp = parse_timestamp(info[_TIMESTAMP][0])
-    ref = (_read_optional(info[_REF]) or "").strip() or None
-    errors = tuple(_read_error(element) for element in parts[_ERROR])
+    (info,), receipts, refusals = _SIGNAL_MODEL.read(signal)
+    (instant,), (identifier,), refs = _INFO_MODEL.read(info)
+    message_id, timestamp = parse_message_id(identifier), parse_timestamp(instant)
+    ref = (leaf_text(refs[0]) or None) if refs else None
+    errors = tuple(_read_error(element) for element in refusals)
     refused = [error for error in errors if error.severity != Severity.WARNING]
-    if parts[_RECEIPT] and not refused and fault is None:
+    if receipts and not refused and fault is None:
         return Receipt(
             message_id=message_id,
             ref_to_message_id=ref,
             timestamp=timestamp,
-            references=_read_references(parts[_RECEIPT][0]),
+            references=_read_references(receipts[0]),
             warnings=errors,
             signer=signer,
             problem=problem,
@@ -221,8 +220,8 @@ def _read_references(receipt: etree._Element) -> tuple[Reference, ...]:
     information = receipt.findall(_NRI)
     if len(information) != 1:
         return ()
-    parts = _NRI_MODEL.read(information[0])[_PART]
-    return tuple(xmldsig.parse_reference(_PART_MODEL.read(part)[_REFERENCE][0]) for part in parts)
+    (parts,) = _NRI_MODEL.read(information[0])
+    return tuple(xmldsig.parse_reference(_PART_MODEL.read(part)[0]) for part in parts)
 
 
 def _read_error(element: etree._Element) -> SignalError:
@@ -243,10 +242,6 @@ def _read_error(element: etree._Element) -> SignalError:
 def _read_fault(root: etree._Element) -> str | None:
     """Return the text of the SOAP fault in the Body of *root*.  [SOAP12 §5.4]"""
     return _read_words(root.find(f"{qname(SOAP, 'Body')}/{_FAULT}"))
-
-
-def _read_optional(elements: Sequence[etree._Element]) -> str | None:
-    return leaf_text(elements[0]) if elements else None
 
 
 def _read_words(element: etree._Element | None) -> str | None:

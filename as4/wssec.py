@@ -26,7 +26,7 @@ from as4.algorithms import (
     AlgorithmSuite,
 )
 from as4.certificates import Certificate, KeyPair
-from as4.contentmodel import Model, leaf_bytes, local_name
+from as4.contentmodel import Exact, Model, leaf_bytes, local_name
 from as4.envelope import Envelope, Ids
 from as4.errors import FailedAuthentication, PolicyNoncompliance
 from as4.namespaces import DS, WSSE, WSSE11, WSU, XENC, XENC11, qname
@@ -55,18 +55,18 @@ _DATA_REFERENCE = qname(XENC, "DataReference")
 _MGF = qname(XENC11, "MGF")
 
 _E = PolicyNoncompliance
-_KEY_INFO_MODEL = Model((_STR, 1, 1), error=_E)
-_STR_MODEL = Model((_TOKEN_REFERENCE, 1, 1), error=_E)
+_KEY_INFO_MODEL = Exact(_STR, error=_E)
+_STR_MODEL = Exact(_TOKEN_REFERENCE, error=_E)
 _KEY_MODEL = Model(
     (_METHOD, 1, 1), (_KEY_INFO, 1, 1), (_CIPHER_DATA, 1, 1), (_REFERENCE_LIST, 0, 1), error=_E
 )
-_OAEP_MODEL = Model((_DIGEST_METHOD, 1, 1), (_MGF, 1, 1), error=_E)
-_CIPHER_VALUE_MODEL = Model((_CIPHER_VALUE, 1, 1), error=_E)
-_REFERENCE_LIST_MODEL = Model((_DATA_REFERENCE, 1, 1), error=_E)
-_DATA_MODEL = Model((_METHOD, 1, 1), (_KEY_INFO, 1, 1), (_CIPHER_DATA, 1, 1), error=_E)
-_CIPHER_REFERENCE_MODEL = Model((_CIPHER_REFERENCE, 1, 1), error=_E)
-_TRANSFORMS_MODEL = Model((_TRANSFORMS, 1, 1), error=_E)
-_TRANSFORM_MODEL = Model((_TRANSFORM, 1, 1), error=_E)
+_OAEP_MODEL = Exact(_DIGEST_METHOD, _MGF, error=_E)
+_CIPHER_VALUE_MODEL = Exact(_CIPHER_VALUE, error=_E)
+_REFERENCE_LIST_MODEL = Exact(_DATA_REFERENCE, error=_E)
+_DATA_MODEL = Exact(_METHOD, _KEY_INFO, _CIPHER_DATA, error=_E)
+_CIPHER_REFERENCE_MODEL = Exact(_CIPHER_REFERENCE, error=_E)
+_TRANSFORMS_MODEL = Exact(_TRANSFORMS, error=_E)
+_TRANSFORM_MODEL = Exact(_TRANSFORM, error=_E)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,8 @@ def _resolve(uri: str, ids: Ids) -> etree._Element:
 
 def _follow(key_info: etree._Element, ids: Ids) -> tuple[etree._Element, etree._Element]:
     """Return the wsse:Reference in *key_info* and the element it leads to."""
-    reference = _STR_MODEL.read(_KEY_INFO_MODEL.read(key_info)[_STR][0])[_TOKEN_REFERENCE][0]
+    (holder,) = _KEY_INFO_MODEL.read(key_info)
+    (reference,) = _STR_MODEL.read(holder)
     return reference, _resolve(reference.get("URI") or "", ids)
 
 
@@ -283,21 +284,19 @@ def _parse_encrypted_key(
     key: etree._Element, data: etree._Element, ids: Ids, suite: AlgorithmSuite
 ) -> EncryptedKey:
     """Read the EncryptedKey *key*, which may say that it is for *data*.  [XMLENC §3.5.1]"""
-    parts = _KEY_MODEL.read(key)
-    method = parts[_METHOD][0]
+    (method,), (key_info,), (cipher,), lists = _KEY_MODEL.read(key)
     if method.get("Algorithm") != suite.key_transport:
         raise PolicyNoncompliance(f"key transport {method.get('Algorithm')} is refused")
     # Without DigestMethod and MGF, SHA-1 would be meant: both must be there.  [XMLENC §5.5.2]
-    oaep = _OAEP_MODEL.read(method)
-    _expect_algorithm(oaep[_DIGEST_METHOD][0], suite.key_transport_digest)
-    _expect_algorithm(oaep[_MGF][0], suite.key_transport_mgf)
-    if parts[_REFERENCE_LIST]:
-        listed = _REFERENCE_LIST_MODEL.read(parts[_REFERENCE_LIST][0])[_DATA_REFERENCE][0]
+    digest, mask = _OAEP_MODEL.read(method)
+    _expect_algorithm(digest, suite.key_transport_digest)
+    _expect_algorithm(mask, suite.key_transport_mgf)
+    if lists:
+        (listed,) = _REFERENCE_LIST_MODEL.read(lists[0])
         if _resolve(listed.get("URI") or "", ids) is not data:
             raise PolicyNoncompliance("EncryptedKey is not the key of EncryptedData")
-    value = _CIPHER_VALUE_MODEL.read(parts[_CIPHER_DATA][0])[_CIPHER_VALUE][0]
-    recipient = _find_token(parts[_KEY_INFO][0], ids)
-    return EncryptedKey(recipient, leaf_bytes(value, PolicyNoncompliance))
+    (value,) = _CIPHER_VALUE_MODEL.read(cipher)
+    return EncryptedKey(_find_token(key_info, ids), leaf_bytes(value, PolicyNoncompliance))
 
 
 def _check_encrypted_data(
@@ -309,16 +308,17 @@ def _check_encrypted_data(
     """
     if data.get("Type") != ATTACHMENT_CONTENT_ONLY:
         raise PolicyNoncompliance(f"EncryptedData of type {data.get('Type')} is refused")
-    parts = _DATA_MODEL.read(data)
-    _expect_algorithm(parts[_METHOD][0], suite.data_encryption)
-    if _follow(parts[_KEY_INFO][0], ids)[1] is not key:
+    method, key_info, holder = _DATA_MODEL.read(data)
+    _expect_algorithm(method, suite.data_encryption)
+    if _follow(key_info, ids)[1] is not key:
         raise PolicyNoncompliance("EncryptedData names another key than the EncryptedKey")
-    cipher = _CIPHER_REFERENCE_MODEL.read(parts[_CIPHER_DATA][0])[_CIPHER_REFERENCE][0]
+    (cipher,) = _CIPHER_REFERENCE_MODEL.read(holder)
     uri = cipher.get("URI") or ""
     if not is_same_cid(uri, href):
         raise PolicyNoncompliance(f"EncryptedData is for {uri[:200]!r}, not the payload")
-    transforms = _TRANSFORMS_MODEL.read(cipher)[_TRANSFORMS][0]
-    _expect_algorithm(_TRANSFORM_MODEL.read(transforms)[_TRANSFORM][0], ATTACHMENT_CIPHERTEXT)
+    (transforms,) = _TRANSFORMS_MODEL.read(cipher)
+    (transform,) = _TRANSFORM_MODEL.read(transforms)
+    _expect_algorithm(transform, ATTACHMENT_CIPHERTEXT)
 
 
 def _expect_algorithm(element: etree._Element, algorithm: str) -> None:

@@ -19,7 +19,7 @@ from lxml import etree
 
 from as4 import algorithms
 from as4.algorithms import AlgorithmSuite
-from as4.contentmodel import Model, leaf_bytes
+from as4.contentmodel import Exact, Model, leaf_bytes
 from as4.errors import FailedAuthentication, PolicyNoncompliance
 from as4.namespaces import DS, EC, qname
 from ubl import xml
@@ -40,7 +40,7 @@ _DIGEST_VALUE = qname(DS, "DigestValue")
 _INCLUSIVE = qname(EC, "InclusiveNamespaces")
 
 _E = PolicyNoncompliance
-_SIGNATURE_MODEL = Model((_SIGNED_INFO, 1, 1), (_VALUE, 1, 1), (_KEY_INFO, 1, 1), error=_E)
+_SIGNATURE_MODEL = Exact(_SIGNED_INFO, _VALUE, _KEY_INFO, error=_E)
 _SIGNED_INFO_MODEL = Model(
     (_C14N_METHOD, 1, 1), (_METHOD, 1, 1), (_REFERENCE, 1, REFERENCES_MAX), error=_E
 )
@@ -51,7 +51,8 @@ _TRANSFORMS_MODEL = Model((_TRANSFORM, 1, REFERENCES_MAX), error=_E)
 
 # A prefix, or "#default" for the namespace without one.  [EXC-C14N §4]
 _PREFIX = re.compile(r"#default|[\w.\-]+")
-_DEFAULT_PREFIX = "#default"
+_TEXT_SPECIAL = re.compile(r"[&<>\r]")
+_ATTRIBUTE_SPECIAL = re.compile(r'[&<"\t\n\r]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +104,14 @@ def parse_signature(element: etree._Element, suite: AlgorithmSuite) -> Signature
     of the two allowed, or the structure leaves room for anything the profile does not use.
     [XMLDSIG §4] [PEPPOL-AS4 §2]
     """
-    parts = _SIGNATURE_MODEL.read(element)
-    signed_info = parts[_SIGNED_INFO][0]
-    inner = _SIGNED_INFO_MODEL.read(signed_info)
-    prefixes = _canonicalisation(inner[_C14N_METHOD][0], suite)
-    _expect_bare(inner[_METHOD][0], suite.signature)
-    references = tuple(parse_reference(child) for child in inner[_REFERENCE])
+    signed_info, value, key_info = _SIGNATURE_MODEL.read(element)
+    (method,), (algorithm,), children = _SIGNED_INFO_MODEL.read(signed_info)
+    prefixes = _canonicalisation(method, suite)
+    _expect_bare(algorithm, suite.signature)
+    references = tuple(parse_reference(child) for child in children)
     for reference in references:
         _check_algorithms(reference, suite)
-    value = leaf_bytes(parts[_VALUE][0], _E)
-    return Signature(signed_info, prefixes, references, value, parts[_KEY_INFO][0])
+    return Signature(signed_info, prefixes, references, leaf_bytes(value, _E), key_info)
 
 
 def parse_reference(element: etree._Element) -> Reference:
@@ -120,19 +119,18 @@ def parse_reference(element: etree._Element) -> Reference:
 
     Raises PolicyNoncompliance if it is not shaped like one.  [XMLDSIG §4.4.3]
     """
-    parts = _REFERENCE_MODEL.read(element)
+    holders, (method,), (value,) = _REFERENCE_MODEL.read(element)
     transforms: tuple[Transform, ...] = ()
-    if parts[_TRANSFORMS]:
-        steps = _TRANSFORMS_MODEL.read(parts[_TRANSFORMS][0])[_TRANSFORM]
-        transforms = tuple(_parse_transform(step) for step in steps)
-    method = parts[_DIGEST_METHOD][0]
+    if holders:
+        (steps,) = _TRANSFORMS_MODEL.read(holders[0])
+        transforms = tuple([_parse_transform(step) for step in steps])
     if len(method):
         raise PolicyNoncompliance("DigestMethod has parameters")
     return Reference(
         uri=element.get("URI") or "",
         transforms=transforms,
         digest_method=method.get("Algorithm") or "",
-        digest_value=leaf_bytes(parts[_DIGEST_VALUE][0], _E),
+        digest_value=leaf_bytes(value, _E),
     )
 
 
@@ -220,12 +218,16 @@ def element_reference(element_id: str, canonical: bytes, suite: AlgorithmSuite) 
 
 def element_text(value: str) -> str:
     """Return *value* as the text of an element in canonical form.  [C14N §2.3]"""
+    if not _TEXT_SPECIAL.search(value):
+        return value
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return value.replace("\r", "&#xD;")
 
 
 def attribute_text(value: str) -> str:
     """Return *value* as the text of an attribute in canonical form.  [C14N §2.3]"""
+    if not _ATTRIBUTE_SPECIAL.search(value):
+        return value
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return value.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-from as4.contentmodel import ANY, Model, leaf_text
+from as4.contentmodel import ANY, Exact, Model, leaf_text
 from as4.envelope import MESSAGE_ID_CHARS_MAX
 from as4.errors import ExternalPayloadError, InvalidHeader, ValueNotRecognized
 from as4.namespaces import EBMS, qname
@@ -42,13 +42,13 @@ _PART_INFO = qname(EBMS, "PartInfo")
 _PART_PROPERTIES = qname(EBMS, "PartProperties")
 
 # The sequences of the ebMS header schema, as far as a user message has them.  [EBMS3 §5.2.2]
-_MESSAGING_MODEL = Model((_USER_MESSAGE, 1, 1))
+_MESSAGING_MODEL = Exact(_USER_MESSAGE)
 _MODEL = Model(
     (_INFO, 1, 1), (_PARTY_INFO, 1, 1), (_COLLABORATION, 1, 1), (_PROPERTIES, 0, 1),
     (_PAYLOAD_INFO, 0, 1),
 )  # fmt: skip
 _INFO_MODEL = Model((_TIMESTAMP, 1, 1), (_MESSAGE_ID, 1, 1), (_REF, 0, 1))
-_PARTY_INFO_MODEL = Model((_FROM, 1, 1), (_TO, 1, 1))
+_PARTY_INFO_MODEL = Exact(_FROM, _TO)
 _PARTY_MODEL = Model((_PARTY_ID, 1, ANY), (_ROLE, 1, 1))
 _COLLABORATION_MODEL = Model(
     (_AGREEMENT, 0, 1), (_SERVICE, 1, 1), (_ACTION, 1, 1), (_CONVERSATION, 1, 1)
@@ -72,26 +72,25 @@ def parse_user_message(messaging: etree._Element, pmode: PMode = PEPPOL) -> User
     Raises InvalidHeader where the ebMS schema would not have it, where a payload has no MimeType
     property or where its CharacterSet cannot be the name of one.  [EBMS3 §5.2.2] [AS4 §3.1]
     """
-    user_message = _MESSAGING_MODEL.read(messaging)[_USER_MESSAGE][0]
-    blocks = _MODEL.read(user_message)
-    info = _INFO_MODEL.read(blocks[_INFO][0])
-    parties = _PARTY_INFO_MODEL.read(blocks[_PARTY_INFO][0])
-    collaboration = _COLLABORATION_MODEL.read(blocks[_COLLABORATION][0])
-    service = collaboration[_SERVICE][0]
-    service_value, action = _text(service), _text(collaboration[_ACTION][0])
+    (user_message,) = _MESSAGING_MODEL.read(messaging)
+    (info,), (parties,), (collaboration,), properties, payloads = _MODEL.read(user_message)
+    (timestamp,), (message_id,), _ = _INFO_MODEL.read(info)
+    sender, receiver = _PARTY_INFO_MODEL.read(parties)
+    agreements, (service,), (action,), (conversation,) = _COLLABORATION_MODEL.read(collaboration)
+    service_value, action_value = _text(service), _text(action)
     return UserMessage(
-        message_id=parse_message_id(info[_MESSAGE_ID][0]),
-        timestamp=parse_timestamp(info[_TIMESTAMP][0]),
-        sender=_parse_party(parties[_FROM][0]),
-        receiver=_parse_party(parties[_TO][0]),
-        agreement=_parse_agreement(collaboration[_AGREEMENT]),
+        message_id=parse_message_id(message_id),
+        timestamp=parse_timestamp(timestamp),
+        sender=_parse_party(sender),
+        receiver=_parse_party(receiver),
+        agreement=_parse_agreement(agreements),
         service=Service(service_value, service.get("type")),
-        action=action,
-        conversation_id=_text(collaboration[_CONVERSATION][0]),
+        action=action_value,
+        conversation_id=_text(conversation),
         mpc=user_message.get("mpc"),
-        properties=_parse_properties(blocks[_PROPERTIES]),
-        parts=_parse_payload_info(blocks[_PAYLOAD_INFO]),
-        is_ping=service_value == pmode.test_service and action == pmode.test_action,
+        properties=_parse_properties(properties),
+        parts=_parse_payload_info(payloads),
+        is_ping=service_value == pmode.test_service and action_value == pmode.test_action,
     )
 
 
@@ -155,9 +154,9 @@ def _text(element: etree._Element) -> str:
 
 
 def _parse_party(element: etree._Element) -> Party:
-    parts = _PARTY_MODEL.read(element)
-    ids = tuple(PartyId(_text(party), party.get("type")) for party in parts[_PARTY_ID])
-    return Party(ids, _text(parts[_ROLE][0]))
+    names, (role,) = _PARTY_MODEL.read(element)
+    ids = tuple([PartyId(_text(name), name.get("type")) for name in names])
+    return Party(ids, _text(role))
 
 
 def _parse_agreement(elements: list[etree._Element]) -> Agreement | None:
@@ -170,7 +169,8 @@ def _parse_properties(holders: list[etree._Element]) -> tuple[Property, ...]:
     if not holders:
         return ()
     properties = []
-    for element in _PROPERTIES_MODEL.read(holders[0])[_PROPERTY]:
+    (elements,) = _PROPERTIES_MODEL.read(holders[0])
+    for element in elements:
         name = element.get("name")
         if not name:
             raise InvalidHeader("a Property has no name")
@@ -181,11 +181,13 @@ def _parse_properties(holders: list[etree._Element]) -> tuple[Property, ...]:
 def _parse_payload_info(holders: list[etree._Element]) -> tuple[PartInfo, ...]:
     if not holders:
         return ()
-    return tuple(map(_parse_part_info, _PAYLOAD_INFO_MODEL.read(holders[0])[_PART_INFO]))
+    (parts,) = _PAYLOAD_INFO_MODEL.read(holders[0])
+    return tuple([_parse_part_info(part) for part in parts])
 
 
 def _parse_part_info(element: etree._Element) -> PartInfo:
-    properties = _parse_properties(_PART_INFO_MODEL.read(element)[_PART_PROPERTIES])
+    _, _, holders = _PART_INFO_MODEL.read(element)
+    properties = _parse_properties(holders)
     values: dict[str, str] = {}
     for known in properties:
         if known.name in values:

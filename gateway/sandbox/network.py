@@ -193,10 +193,10 @@ async def prepare_network(
     pki = await asyncio.to_thread(authorities.make_pki, now=now, revocation_url=lists.url)
     authorities.save_pki(pki, folder / "pki")
     lists.publish(pki, now=now)
-    blue, red = (
+    blue, red = [
         await asyncio.to_thread(_prepare_corner, folder, role, pki, locator, now, extra)
         for role in (BLUE, RED)
-    )
+    ]
     return Network(folder, pki, locator, lists, blue, red)
 
 

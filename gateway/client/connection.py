@@ -168,10 +168,13 @@ class GatewayClient:
         async with self._request("DELETE", path):
             pass
 
-    async def lookup(self, participant: str, document_type: str | None = None) -> dict[str, Any]:
+    async def lookup(
+        self, participant: str, document_type: str | None = None, process: str | None = None
+    ) -> dict[str, Any]:
         """Return where *participant* takes *document_type* (by default a BIS Billing invoice)."""
+        query = {"document_type": document_type, "process": process}
         path = f"/v1/lookup/{quote(participant, safe='')}"
-        return await self._json(dict[str, Any], "GET", path, query={"document_type": document_type})
+        return await self._json(dict[str, Any], "GET", path, query=query)
 
     async def ping(self, participant: str) -> dict[str, Any]:
         """Send a test message to the access point of *participant*; return how it answered."""

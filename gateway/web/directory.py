@@ -9,6 +9,7 @@ from aiohttp import web
 
 from gateway.client import model
 from gateway.errors import Fault, Kind, Problem
+from gateway.exchange.lookup import describe_receiver, usual_process
 from gateway.store import participants
 from gateway.store.participants import Service
 from gateway.web.jsonbody import json_response, read_json
@@ -87,13 +88,19 @@ async def remove(request: web.Request) -> web.Response:
 
 async def look_up(request: web.Request) -> web.Response:
     """Show where a participant takes a document type: what a message to it would use."""
-    look = request.app[SERVICES].lookup
-    if look is None:
+    services = request.app[SERVICES]
+    if services.finder is None:
         raise Fault(Kind.NOT_FOUND, "no-lookup", "this gateway looks nothing up")
     participant = read_participant(request.match_info["participant"], "participant")
     text = request.query.get("document_type")
     document_type = INVOICE if text is None else _read_document_type(text, "document_type")
-    return json_response(await look(participant, document_type))
+    named = request.query.get("process")
+    process = usual_process(document_type) if named is None else _read_process(named, "process")
+    return json_response(
+        await describe_receiver(
+            services.finder, participant, document_type, process, now=services.clock.now()
+        )
+    )
 
 
 async def ping(request: web.Request) -> web.Response:

@@ -7,12 +7,12 @@ from typing import Any
 from aiohttp import web
 
 from gateway.clock import Clock
+from gateway.exchange.route import Finder
 from gateway.settings import Settings
 from gateway.store.archive import Archive
 from gateway.store.pool import Database
-from ubl.identifiers import DocumentTypeId, ParticipantId
+from ubl.identifiers import ParticipantId
 
-Lookup = Callable[[ParticipantId, DocumentTypeId], Awaitable[Mapping[str, Any]]]
 Ping = Callable[[ParticipantId], Awaitable[Mapping[str, Any]]]
 
 
@@ -24,16 +24,16 @@ async def _always_ready() -> None:
 class Services:
     """What the API's handlers work with.
 
-    *lookup* finds where a participant takes a document type, *ping* sends its access point a test
-    message; both answer plain JSON and raise Fault or Unavailable. *ready* raises Unavailable while
-    the gateway cannot take work, for example because it is stopping.
+    *finder* looks receivers up; *ping* sends a participant's access point a test message and says
+    in plain JSON how it ended (`gateway.exchange.ping.Pinger.ping`). *ready* raises Unavailable
+    while the gateway cannot take work, for example because it is stopping.
     """
 
     db: Database
     archive: Archive
     clock: Clock
     settings: Settings
-    lookup: Lookup | None = None
+    finder: Finder | None = None
     ping: Ping | None = None
     ready: Callable[[], Awaitable[None]] = _always_ready
 

@@ -36,8 +36,8 @@ class Api:
 
 @asynccontextmanager
 async def run_api(database: Database, folder: Path, **changes) -> AsyncIterator[Api]:
-    """Run the API of a sandbox gateway; *changes* are settings, *lookup*, *ping* and *ready*."""
-    handed = {name: changes.pop(name) for name in ("lookup", "ping", "ready") if name in changes}
+    """Run the API of a sandbox gateway; *changes* are settings, *finder*, *ping* and *ready*."""
+    handed = {name: changes.pop(name) for name in ("finder", "ping", "ready") if name in changes}
     settings = replace(Settings(stage=Stage.SANDBOX, data_dir=folder / "data"), **changes)
     clock = SystemClock()
     dossier = await ensure_default_dossier(

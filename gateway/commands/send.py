@@ -1,0 +1,143 @@
+"""Send a UBL document through a running gateway, and follow it.
+
+The receiver stands in the document. With --to the gateway also checks that it is the one you mean,
+and refuses the document if not; it never sends a document to somebody it does not name.
+With --endpoint and --certificate nothing is looked up: the message goes to that address, for tests
+of a peer. The production stage refuses that.
+"""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from gateway.client import Document, Event, GatewayClient
+from gateway.clock import SystemClock
+from gateway.commands.options import (
+    EXIT_DONE,
+    EXIT_REFUSED,
+    EXIT_TEMPORARY,
+    Progress,
+    add_client,
+    api_access,
+    complain,
+    report,
+)
+from gateway.errors import Fault, Kind
+
+SUMMARY = "send a UBL document, and with --watch follow it until it is delivered"
+
+_WATCH_SECONDS = 600.0
+_CERTIFICATE_BYTES_MAX = 64 * 1024  # LIMIT: a certificate has 2 KB.
+_EXITS = {"delivered": EXIT_DONE, "uncertain": EXIT_TEMPORARY, "waiting": EXIT_TEMPORARY}
+"""The exit code for each final status; the others mean that it was not sent."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of `send`."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="UBL document, UTF-8")
+    parser.add_argument(
+        "--to", metavar="ID", help="receiver you mean, as 0208:0123456749; another is refused"
+    )
+    parser.add_argument("--watch", action="store_true", help="follow it to its end")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_WATCH_SECONDS,
+        metavar="SECONDS",
+        help="how long --watch follows (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--key",
+        metavar="TEXT",
+        help="idempotency key: the same key and document are sent once (default: a fresh one)",
+    )
+    parser.add_argument("--endpoint", metavar="URL", help="send here, without a look-up")
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="certificate of the access point at --endpoint, PEM or DER",
+    )
+    add_client(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Hand in the document and return the exit code."""
+    if (args.endpoint is None) != (args.certificate is None):
+        complain("--endpoint and --certificate go together")
+        return 2
+    data = _read(args.file)
+    certificate = None if args.certificate is None else _read_certificate(args.certificate)
+    return asyncio.run(_send(args, data, certificate))
+
+
+async def _send(args: argparse.Namespace, data: bytes, certificate: bytes | None) -> int:
+    url, key = api_access(args)
+    progress = Progress(args)
+    async with GatewayClient(url, key) as client:
+        document = await client.send_document(
+            data,
+            # One for each call: a connection that breaks in the middle may be tried again.
+            idempotency_key=args.key or str(SystemClock().uuid()),
+            to=args.to,
+            endpoint=args.endpoint,
+            certificate=certificate,
+        )
+        progress.say(f"accepted as {document.id}")
+        if not args.watch:
+            _report(args, document)
+            return EXIT_DONE
+        document = await client.wait_for(
+            document.id,
+            timeout_seconds=args.timeout,
+            heard=lambda event: _show(args, progress, event),
+        )
+    _report(args, document)
+    return _EXITS.get(document.status, EXIT_REFUSED)
+
+
+def _show(args: argparse.Namespace, progress: Progress, event: Event) -> None:
+    """Show one step as it happens: on stdout, or beside the JSON on a terminal's stderr."""
+    facts = ", ".join(
+        f"{name} {value}" for name, value in event.detail.items() if value not in (None, [], "")
+    )
+    line = f"{event.at:%H:%M:%S.%f}"[:-3] + f"  {event.name:<12} {facts}"
+    if args.json:
+        progress.say(line)
+    else:
+        print(line, flush=True)
+
+
+def _report(args: argparse.Namespace, document: Document) -> None:
+    facts = {
+        "document_id": str(document.id),
+        "status": document.status,
+        "receiver": document.receiver,
+        "number": document.number,
+        "message_id": document.message_id,
+        "sha256": document.sha256,
+    }
+    report(args, facts, [f"{document.id} is {document.status}"])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        detail = f"{path} cannot be read: {error.strerror}"
+        raise Fault(Kind.INVALID, "file-unreadable", detail) from error
+
+
+def _read_certificate(path: Path) -> bytes:
+    """Return the certificate in *path* as DER."""
+    data = _read(path)[:_CERTIFICATE_BYTES_MAX]
+    try:
+        pem = b"-----BEGIN CERTIFICATE-----" in data
+        read = x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate
+        return read(data).public_bytes(Encoding.DER)
+    except ValueError as error:
+        detail = f"{path} holds no certificate, neither PEM nor DER"
+        raise Fault(Kind.INVALID, "bad-certificate", detail) from error

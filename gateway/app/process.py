@@ -1,0 +1,258 @@
+"""One process of the gateway, from open parts to the last job finished.
+
+On the way out nothing new is taken; requests and jobs under way have a bounded time to end; the
+writer ends after the requests that wait for it.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from socket import socket
+from typing import Any
+
+from aiohttp import web
+
+from gateway.app.parts import Parts, make_clock, open_parts, smp_key_files
+from gateway.errors import Unavailable
+from gateway.exchange.delivery import Delivery
+from gateway.exchange.inbound import Limits, build_inbound
+from gateway.exchange.outbound import Outbound
+from gateway.exchange.ping import Pinger
+from gateway.exchange.preparation import Preparation
+from gateway.exchange.retry import RetryRules
+from gateway.exchange.writer import BatchWriter
+from gateway.settings import Settings, Stage
+from gateway.store.jobs import Job
+from gateway.web.app import ProblemRunner, Services, build_api_app, build_public_app
+from gateway.web.as4 import PATH, As4Endpoint
+from gateway.web.smp import PREFIX, KeyFiles, OwnEndpoint, StorePublisher, smp_routes
+from gateway.worker import Handler, Worker
+
+REQUESTS_SECONDS_MAX = 20.0  # LIMIT: what is left to requests under way when we stop.
+JOBS_SECONDS_MAX = 20.0  # LIMIT: the same for jobs; an attempt that is cut off is repeated.
+ENVELOPE_OVERHEAD_BYTES = 64 * 1024
+"""What an envelope may add to a document."""
+
+_LOG = logging.getLogger(__name__)
+
+__all__ = ["Listeners", "run_gateway", "run_worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """The bound sockets of one process."""
+
+    public: socket
+    api: socket
+
+
+async def run_gateway(
+    settings: Settings,
+    dsn: str,
+    listeners: Listeners,
+    stop: asyncio.Event,
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve peers and the API, and run jobs if the settings say so, until *stop*.
+
+    *on_ready* is called once everything listens.
+    """
+    async with open_parts(settings, dsn, make_clock(settings)) as parts:
+        writer = BatchWriter(parts.db)
+        async with (
+            _background(parts, writer),
+            _jobs(parts, stop, wanted=settings.worker),
+            _serving(parts, writer, listeners, stop),
+        ):
+            on_ready()
+            await stop.wait()
+            _LOG.info("stopping")
+
+
+async def run_worker(
+    settings: Settings, dsn: str, stop: asyncio.Event, on_ready: Callable[[], None]
+) -> None:
+    """Run jobs, and nothing else, until *stop*."""
+    async with (
+        open_parts(settings, dsn, make_clock(settings)) as parts,
+        _background(parts, None),
+        _jobs(parts, stop, wanted=True),
+    ):
+        on_ready()
+        await stop.wait()
+
+
+@asynccontextmanager
+async def _background(parts: Parts, writer: BatchWriter | None) -> AsyncIterator[None]:
+    """Run what requests and jobs lean on; it ends after them."""
+    ending = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        if writer is not None:
+            group.create_task(writer.run(ending))
+        for trust in (parts.trust, parts.publishers):
+            group.create_task(trust.run(parts.clock, ending))
+        try:
+            yield
+        finally:
+            ending.set()
+
+
+@asynccontextmanager
+async def _jobs(parts: Parts, stop: asyncio.Event, *, wanted: bool) -> AsyncIterator[None]:
+    """Run the worker inside the block; at the end its jobs have a bounded time."""
+    if not wanted:
+        yield
+        return
+    worker = Worker(parts.db, _handlers(parts), clock=parts.clock)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(worker.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            done, _ = await asyncio.wait({task}, timeout=JOBS_SECONDS_MAX)
+            if not done:
+                _LOG.warning("jobs were cut off; they run again at the next start")
+                task.cancel()
+
+
+def _handlers(parts: Parts) -> Mapping[Job, Handler]:
+    """Return who does which job."""
+    settings = parts.settings
+    delivery = Delivery(
+        db=parts.db,
+        archive=parts.archive,
+        clock=parts.clock,
+        envelope_bytes_max=settings.document_bytes_max + ENVELOPE_OVERHEAD_BYTES,
+    )
+    return {
+        Job.SEND_DOCUMENT: build_outbound(parts).send,
+        Job.PROCESS_RECEIVED: delivery.process_received,
+    }
+
+
+def build_outbound(parts: Parts) -> Outbound:
+    """Put the parts of sending together."""
+    settings = parts.settings
+    preparation = Preparation(
+        archive=parts.archive,
+        clock=parts.clock,
+        signer=parts.trust.keys.signing,
+        host=parts.host,
+        inline_bytes_max=settings.inline_bytes_max,
+    )
+    return Outbound(
+        db=parts.db,
+        locks=parts.locks,
+        archive=parts.archive,
+        clock=parts.clock,
+        trust=parts.trust,
+        finder=parts.finder,
+        poster=parts.egress,
+        preparation=preparation,
+        rules=RetryRules(
+            first_seconds=settings.retry_first_seconds,
+            max_seconds=settings.retry_max_seconds,
+            give_up_seconds=settings.send_give_up_seconds,
+        ),
+        fixed_endpoints=settings.stage is not Stage.PRODUCTION,
+    )
+
+
+@asynccontextmanager
+async def _serving(
+    parts: Parts, writer: BatchWriter, listeners: Listeners, stop: asyncio.Event
+) -> AsyncIterator[None]:
+    """Listen inside the block; at its end requests under way have a bounded time."""
+    options: dict[str, Any] = {"access_log": None, "shutdown_timeout": REQUESTS_SECONDS_MAX}
+    public = web.AppRunner(_public_app(parts, writer), **options)
+    api = ProblemRunner(build_api_app(_services(parts, stop)), **options)
+    try:
+        await public.setup()
+        await api.setup()
+        tls = _server_tls(parts.settings)
+        await web.SockSite(public, listeners.public, ssl_context=tls, backlog=1024).start()
+        await web.SockSite(api, listeners.api).start()
+        yield
+    finally:
+        stop.set()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(public.cleanup())
+            group.create_task(api.cleanup())
+
+
+def _public_app(parts: Parts, writer: BatchWriter) -> web.Application:
+    """Return AS4 and SMP."""
+    settings = parts.settings
+    inbound = build_inbound(
+        db=parts.db,
+        archive=parts.archive,
+        clock=parts.clock,
+        trust=parts.trust,
+        writer=writer,
+        limits=Limits(
+            inline_bytes_max=settings.inline_bytes_max,
+            message_bytes_max=settings.message_bytes_max,
+            envelope_bytes_max=settings.document_bytes_max + ENVELOPE_OVERHEAD_BYTES,
+        ),
+        seat_id=parts.trust.keys.signing.certificate.subject_cn,
+        host=parts.host,
+    )
+    return build_public_app([*As4Endpoint(inbound).routes(), *_smp_routes(parts)])
+
+
+def _smp_routes(parts: Parts) -> list[web.RouteDef]:
+    """Return the routes of our SMP; none when it has no key to sign with."""
+    files = smp_key_files(parts.settings)
+    if files is None:
+        return []
+    keys, url = parts.trust.keys, parts.settings.public_url or ""
+    publisher = StorePublisher(
+        parts.db,
+        parts.clock,
+        base_url=url + PREFIX,
+        signing=KeyFiles(*files),
+        endpoint=OwnEndpoint(address=url + PATH, keys=lambda: keys.signing),
+    )
+    return smp_routes(publisher)
+
+
+def _services(parts: Parts, stop: asyncio.Event) -> Services:
+    """Return what the API's handlers work with."""
+
+    async def ready() -> None:
+        if stop.is_set():
+            raise Unavailable("the gateway is stopping")
+        async with parts.db.exchange():
+            return
+
+    pinger = Pinger(
+        seat_id=parts.trust.keys.signing.certificate.subject_cn,
+        host=parts.host,
+        finder=parts.finder,
+        trust=parts.trust,
+        poster=parts.egress,
+        clock=parts.clock,
+    )
+    return Services(
+        db=parts.db,
+        archive=parts.archive,
+        clock=parts.clock,
+        settings=parts.settings,
+        finder=parts.finder,
+        ping=pinger.ping,
+        ready=ready,
+    )
+
+
+def _server_tls(settings: Settings) -> ssl.SSLContext | None:
+    """Return the TLS settings of the public listener; None where it speaks plain http."""
+    if settings.public_tls_certificate_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.public_tls_certificate_file, settings.public_tls_key_file)
+    return context

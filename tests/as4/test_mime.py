@@ -44,7 +44,7 @@ BODIES = {
     "byte order mark": a_body(preamble=b"\xef\xbb\xbf"),
     "epilogue": a_body(end=b"--b1--\r\n--b1\r\nthat was all\r\n"),
     "no line end at the end": a_body(end=b"--b1--"),
-    "padding": a_body(a_part(padding=b" \t ")),
+    "padding": a_body(a_part(padding=b" \t "), a_part(b"", padding=b" ")),
     "base64": a_body(
         a_part(
             ATTACHMENT_HEADER + b"Content-Transfer-Encoding: base64\r\n",

@@ -90,6 +90,7 @@ def test_an_error_behind_the_soap_part_is_raised_by_the_next_piece_too():
 
 
 def test_a_boundary_with_too_many_blanks_behind_it_is_content():
+    assert len(read(a_body(a_part(padding=b" " * PADDING_BYTES_MAX)))) == 2
     parts = read(FAULTY["padding too long"])
     assert len(parts) == 1
     assert len(parts[0][6]) > PADDING_BYTES_MAX
@@ -222,6 +223,20 @@ def test_sizes_are_413():
     assert refusal(body, soap_bytes_max=len(SOAP) - 1)[0] == 413
     assert read(SOAP, "application/soap+xml", soap_bytes_max=len(SOAP))
     assert refusal(SOAP, "application/soap+xml", soap_bytes_max=len(SOAP) - 1)[0] == 413
+
+
+def test_sizes_have_a_bound_when_nobody_sets_one():
+    at_most = a_part(SOAP_HEADER, bytes(1 << 20)) + b"--b1--"
+    assert len(read(at_most)) == 1
+    assert refusal(at_most.replace(b"\0", b"\0\0", 1))[0] == 413
+    reader = open_body(TYPE)
+    reader.feed(a_body())
+    mebibyte = bytes(1 << 20)
+    for _ in range(159):
+        reader.feed(mebibyte)
+    with pytest.raises(Unreadable) as caught:
+        reader.feed(mebibyte)
+    assert caught.value.status == 413
 
 
 def test_the_total_is_counted_in_the_epilogue_too():

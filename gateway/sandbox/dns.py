@@ -8,6 +8,7 @@ It answers on the loopback interface only, over UDP, and holds its records in me
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import dns.exception
 import dns.flags
@@ -16,9 +17,9 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
-from ubl.identifiers import ParticipantId
 
 from smp.sml import dns_name
+from ubl.identifiers import ParticipantId
 
 RECORD_SECONDS = 60
 """How long a look-up may cache a record."""
@@ -82,8 +83,8 @@ class _Responder(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        # The selector loop's transport is a datagram transport in deed, not by class.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | int, int]) -> None:
         response = self._locator.answer(data)

@@ -25,7 +25,7 @@ from gateway.exchange.envelope import read_header
 from gateway.exchange.payload import unpack
 from gateway.exchange.reception import Body, Reception
 from gateway.exchange.served import ServedParticipants
-from gateway.exchange.spooling import Spooling, StreamedBody
+from gateway.exchange.spooling import Spooling, StreamedBody, read_start
 from gateway.exchange.writer import BatchWriter
 from gateway.store.archive import Archive
 from gateway.store.pool import Database
@@ -34,6 +34,7 @@ from ubl.sbdh import Sbdh
 
 CONTENT_KEY_BYTES = 16
 DUPLICATE_MEMORY = timedelta(days=90)  # LIMIT: the archive keeps at least so long.
+RETRY_AFTER_SECONDS = 5.0
 TEXT_MAX = 256  # LIMIT: characters of a peer's text on a log line.
 
 _LOG = logging.getLogger(__name__)
@@ -76,6 +77,11 @@ class Inbound:
         """Return, and log, the answer to what HTTP alone could judge."""
         return self._logged(_Case(self.clock.monotonic()), refuse(refusal), refusal.detail)
 
+    def send_away(self, why: str) -> Answer:
+        """Return, and log, the answer of a gateway that has no room now."""
+        case = _Case(self.clock.monotonic())
+        return self._logged(case, send_away(Unavailable(why, RETRY_AFTER_SECONDS)), why)
+
     async def receive(self, content_type: str, wire: bytes) -> Answer:
         """Judge, store and answer a message that is in memory."""
         return await self._answered(lambda case: self._inline(case, content_type, wire))
@@ -104,8 +110,10 @@ class Inbound:
         self, case: _Case, content_type: str, chunks: AsyncIterator[bytes]
     ) -> Answer:
         reader = self._reader(content_type, keep=False)
+        start = await read_start(reader, chunks)
+        await self._admit(case, reader)
         async with self.spooling.open(content_type) as body:
-            await body.absorb(reader, chunks, lambda: self._admit(case, reader))
+            await body.absorb(reader, start, chunks)
             received = reader.close()
             header = await self._header(received, body)
             if header is None:
@@ -126,7 +134,7 @@ class Inbound:
         case.message_id = envelope.user_message.message_id
         case.sending_ap = envelope.signer.subject_cn
         await self._check_revocation(envelope.signer)
-        reader.open_attachment(self.trust.keys.find_key, self.clock.random(CONTENT_KEY_BYTES))
+        reader.open_attachment(self.trust.keys.opening_key, self.clock.random(CONTENT_KEY_BYTES))
 
     async def _check_revocation(self, signer: Certificate) -> None:
         """Raise FailedAuthentication for a revoked signer, Unavailable when nobody can say."""

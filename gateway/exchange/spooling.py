@@ -7,7 +7,7 @@ when the message is refused or known already.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,23 +33,15 @@ class StreamedBody:
         self._kept: str | None = None
 
     async def absorb(
-        self,
-        reader: MessageReader,
-        chunks: AsyncIterator[bytes],
-        admit: Callable[[], Awaitable[None]],
+        self, reader: MessageReader, start: bytes, chunks: AsyncIterator[bytes]
     ) -> None:
-        """Write *chunks* to the spool and feed *reader*; *admit* runs once its SOAP part is there.
+        """Write *start*, which *reader* has seen, then write *chunks* and feed them to it.
 
-        Raises what the reader, *admit* and *chunks* raise; what follows is then never read.
+        Raises what the reader and *chunks* raise; what follows is then never read.
         """
-        admitted = False
+        await asyncio.to_thread(self._spool.write, start)
         async for slab in _slabs(chunks):
             await asyncio.to_thread(self._take, reader, slab)
-            if reader.soap_ready and not admitted:
-                await admit()
-                admitted = True
-        if not admitted:
-            await admit()
 
     def _take(self, reader: MessageReader, slab: bytes) -> None:
         self._spool.write(slab)
@@ -97,19 +89,34 @@ class Spooling:
                 spool.discard()
 
 
-async def _slabs(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield *chunks* joined to slabs; the first comes as it is, since it holds the SOAP part."""
-    collected: list[bytes] = []
-    size, first = 0, True
+async def read_start(reader: MessageReader, chunks: AsyncIterator[bytes]) -> bytes:
+    """Feed *chunks* to *reader* until its SOAP part is complete, and return what was fed.
+
+    That much is kept in memory, bounded by what a SOAP part may have, so that nobody takes one of
+    the places of large messages, or a byte of the disk, before the signature holds.
+    """
+    start: list[bytes] = []
     async for chunk in chunks:
-        collected.append(chunk)
+        start.append(chunk)
+        reader.feed(chunk)
+        if reader.soap_ready:
+            break
+    return b"".join(start)
+
+
+async def _slabs(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield *chunks* joined to slabs, the last one as long as it is."""
+    slab: list[bytes] = []
+    size = 0
+    async for chunk in chunks:
+        slab.append(chunk)
         size += len(chunk)
-        if first or size >= SLAB_BYTES:
-            yield b"".join(collected)
-            collected.clear()
-            size, first = 0, False
-    if collected:
-        yield b"".join(collected)
+        if size >= SLAB_BYTES:
+            yield b"".join(slab)
+            slab.clear()
+            size = 0
+    if slab:
+        yield b"".join(slab)
 
 
 async def _read_file(path: Path, offset: int, length: int) -> AsyncIterator[bytes]:

@@ -5,10 +5,10 @@ retired key keeps opening messages for as long as it is listed; it never signs a
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from as4.certificates import KeyPair, load_key_pair
 from as4.errors import UnusableMaterial
@@ -25,6 +25,19 @@ class KeyRing:
     def find_key(self, certificate_der: bytes) -> RSAPrivateKey | None:
         """Return the private key of exactly this certificate, or None if it is not ours."""
         return self._keys.get(certificate_der)
+
+    def opening_key(self, certificate_der: bytes) -> RSAPrivateKey:
+        """Return the private key of this certificate, or one that opens nothing.
+
+        A message for somebody else then takes the same way, and the same time, as one whose key
+        was tampered with.  [XMLENC §6.1]
+        """
+        return self._keys.get(certificate_der) or self._decoy
+
+    @cached_property
+    def _decoy(self) -> RSAPrivateKey:
+        size = self.signing.key.key_size
+        return generate_private_key(public_exponent=65537, key_size=size)
 
 
 def load_key_ring(settings: Settings) -> KeyRing:
@@ -56,8 +69,3 @@ def subject_units(pair: KeyPair) -> tuple[str, ...]:
     """Return the organisational units of *pair*'s certificate, which name its Peppol stage."""
     subject = pair.certificate.x509.subject
     return tuple(str(a.value) for a in subject if a.oid.dotted_string == "2.5.4.11")
-
-
-def certificate_pem(pair: KeyPair) -> bytes:
-    """Return *pair*'s certificate as PEM."""
-    return pair.certificate.x509.public_bytes(Encoding.PEM)

@@ -18,7 +18,9 @@ from gateway.exchange.answers import Answer
 from gateway.exchange.inbound import Inbound
 
 PATH = "/as4"
-READ_SECONDS_MAX = 60.0  # LIMIT: a peer that sends nothing for so long is gone.
+IDLE_SECONDS_MAX = 60.0  # LIMIT: a peer that sends nothing for so long is gone.
+BYTES_PER_SECOND_MIN = 4096  # LIMIT: after the first minute; nobody holds a place for hours.
+BODIES_MAX = 256  # LIMIT: bodies being read at a time, each at most inline_bytes_max in memory.
 MEDIA_TYPES = frozenset({"multipart/related", "application/soap+xml"})
 
 
@@ -28,6 +30,7 @@ class As4Endpoint:
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
         self._limits = inbound.limits
+        self._bodies = 0
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of this endpoint: one path, every method, judged before the body."""
@@ -49,8 +52,13 @@ class As4Endpoint:
             self._check_headers(request)
         except Unreadable as refusal:
             return _response(self._inbound.refuse(refusal))
-        answer = await self._receive(request)
-        response = _response(answer)
+        if self._bodies >= BODIES_MAX:
+            return _response(self._inbound.send_away("too many messages at a time"))
+        self._bodies += 1
+        try:
+            response = _response(await self._receive(request))
+        finally:
+            self._bodies -= 1
         if not request.content.at_eof():
             response.force_close()
         return response
@@ -90,11 +98,12 @@ class As4Endpoint:
 
     async def _chunks(self, request: web.Request) -> AsyncIterator[bytes]:
         """Yield the body as it comes; raise Unreadable when it grows too large or breaks off."""
-        size = 0
+        clock = asyncio.get_running_loop().time
+        size, deadline = 0, clock() + IDLE_SECONDS_MAX
         content = request.content
         while True:
             try:
-                async with asyncio.timeout(READ_SECONDS_MAX):
+                async with asyncio.timeout_at(min(deadline, clock() + IDLE_SECONDS_MAX)):
                     chunk = await content.readany()
             except TimeoutError:
                 raise Unreadable(408, "the body did not come") from None
@@ -103,6 +112,7 @@ class As4Endpoint:
             if not chunk:
                 return
             size += len(chunk)
+            deadline += len(chunk) / BYTES_PER_SECOND_MIN
             if size > self._limits.message_bytes_max:
                 raise Unreadable(413, f"a message may have {self._limits.message_bytes_max} bytes")
             yield chunk

@@ -52,9 +52,11 @@ class Lists:
     def __init__(self, bodies=None):
         self.bodies = dict(bodies or {})
         self.asked = []
+        self.first = asyncio.Event()
 
     async def get(self, url, *, bytes_max, timeout_seconds):
         self.asked.append(url)
+        self.first.set()
         await asyncio.sleep(0)
         body = self.bodies.get(url)
         if body is None:

@@ -29,7 +29,7 @@ _WSS10 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 X509_V3 = f"{_WSS10}x509-token-profile-1.0#X509v3"
 BASE64_BINARY = f"{_WSS10}soap-message-security-1.0#Base64Binary"
 ENCRYPTED_KEY_TOKEN = (
-    "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#EncryptedKey"  # noqa: S105
+    "http://docs.oasis-open.org/wss/oasis-wss-soap-message-security-1.1#EncryptedKey"  # noqa: S105 - a URI, not a secret
 )
 
 _PKCS1 = padding.PKCS1v15()

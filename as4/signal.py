@@ -16,12 +16,12 @@ from lxml import etree
 
 from as4 import wssec, xmldsig
 from as4.certificates import Certificate
-from as4.contentmodel import Exact, Model, leaf_text
+from as4.contentmodel import Exact, Model
 from as4.envelope import Envelope, index_ids, open_envelope, parse_root
-from as4.errors import As4Error, InvalidReceipt, PolicyNoncompliance, Severity, Unreadable
+from as4.errors import As4Error, InvalidReceipt, Severity, Unreadable
 from as4.namespaces import DS, EBBP, EBMS, SOAP, XML, qname
 from as4.pmode import PEPPOL, PMode
-from as4.usermessage import parse_message_id, parse_timestamp
+from as4.usermessage import parse_timestamp
 from as4.xmldsig import Reference
 
 # LIMIT: errors in one signal; peers send one.
@@ -44,9 +44,6 @@ _PART = qname(EBBP, "MessagePartNRInformation")
 _REFERENCE = qname(DS, "Reference")
 _LANGUAGE = qname(XML, "lang")
 
-_MESSAGING_MODEL = Exact(_SIGNAL)
-_SIGNAL_MODEL = Model((_INFO, 1, 1), (_RECEIPT, 0, 1), (_ERROR, 0, ERRORS_MAX))
-_INFO_MODEL = Model((_TIMESTAMP, 1, 1), (_MESSAGE_ID, 1, 1), (_REF, 0, 1))
 _NRI_MODEL = Model((_PART, 1, xmldsig.REFERENCES_MAX))
 _PART_MODEL = Exact(_REFERENCE)
 
@@ -76,9 +73,9 @@ class Receipt:
     *warnings* are errors of severity "warning" that came along.
     """
 
-    message_id: str
+    message_id: str | None
     ref_to_message_id: str | None
-    timestamp: datetime
+    timestamp: datetime | None
     references: tuple[Reference, ...]
     warnings: tuple[SignalError, ...]
     signer: Certificate | None
@@ -121,24 +118,18 @@ def read_signal(
     Raises Unreadable if it is neither a receipt nor an error nor a fault.
     """
     root = parse_root(soap)
-    fault = _read_fault(root)
+    fault = _read_words(root.find(f"{qname(SOAP, 'Body')}/{_FAULT}"))
     try:
         envelope = open_envelope(root)
-        (signal,) = _MESSAGING_MODEL.read(envelope.messaging)
-        signer, problem = _authenticate(envelope, check_signer, now, pmode)
-        return _read_signal(signal, fault, signer, problem)
     except As4Error as error:
-        if fault is None:
-            raise Unreadable(400, f"the answer is not a signal: {error.detail}") from error
-        return ErrorSignal(
-            message_id=None,
-            ref_to_message_id=None,
-            timestamp=None,
-            errors=(),
-            fault=fault,
-            signer=None,
-            problem="a SOAP fault without a signal",
-        )
+        if fault is not None:
+            return _lone_fault(fault)
+        raise Unreadable(400, f"the answer is not a signal: {error.detail}") from error
+    signal = _only(envelope.messaging, _SIGNAL)
+    if signal is None:
+        raise Unreadable(400, "the answer has not exactly one SignalMessage")
+    signer, problem = _authenticate(envelope, check_signer, now, pmode)
+    return _read_signal(signal, fault, signer, problem)
 
 
 def check_receipt(
@@ -166,24 +157,24 @@ def check_receipt(
 def _read_signal(
     signal: etree._Element, fault: str | None, signer: Certificate | None, problem: str | None
 ) -> Receipt | ErrorSignal:
-    (info,), receipts, refusals = _SIGNAL_MODEL.read(signal)
-    (instant,), (identifier,), refs = _INFO_MODEL.read(info)
-    message_id, timestamp = parse_message_id(identifier), parse_timestamp(instant)
-    ref = (leaf_text(refs[0]) or None) if refs else None
-    errors = tuple(_read_error(element) for element in refusals)
-    refused = [error for error in errors if error.severity != Severity.WARNING]
-    if receipts and not refused and fault is None:
+    info = _only(signal, _INFO)
+    message_id, ref = _read_text(info, _MESSAGE_ID), _read_text(info, _REF)
+    timestamp = _read_timestamp(info)
+    errors = tuple([_read_error(element) for element in signal.findall(_ERROR)[:ERRORS_MAX]])
+    receipt = _only(signal, _RECEIPT)
+    refused = any(error.severity != Severity.WARNING for error in errors)
+    if receipt is not None and not refused and fault is None:
         return Receipt(
             message_id=message_id,
             ref_to_message_id=ref,
             timestamp=timestamp,
-            references=_read_references(receipts[0]),
+            references=_read_references(receipt),
             warnings=errors,
             signer=signer,
             problem=problem,
         )
     if not errors and fault is None:
-        raise PolicyNoncompliance("neither receipt nor error")
+        raise Unreadable(400, "the answer is neither a receipt nor an error")
     return ErrorSignal(
         message_id=message_id,
         ref_to_message_id=ref,
@@ -192,6 +183,18 @@ def _read_signal(
         fault=fault,
         signer=signer,
         problem=problem,
+    )
+
+
+def _lone_fault(fault: str) -> ErrorSignal:
+    return ErrorSignal(
+        message_id=None,
+        ref_to_message_id=None,
+        timestamp=None,
+        errors=(),
+        fault=fault,
+        signer=None,
+        problem="a SOAP fault without a signal is not signed",
     )
 
 
@@ -213,15 +216,18 @@ def _authenticate(
 
 
 def _read_references(receipt: etree._Element) -> tuple[Reference, ...]:
-    """Return the references that *receipt* acknowledges; none if it repeats none.
+    """Return the references that *receipt* acknowledges; none if they cannot be read.
 
     INTEROP(phase4): elements of other namespaces stand beside the information; they are ignored.
     """
-    information = receipt.findall(_NRI)
-    if len(information) != 1:
+    information = _only(receipt, _NRI)
+    if information is None:
         return ()
-    (parts,) = _NRI_MODEL.read(information[0])
-    return tuple(xmldsig.parse_reference(_PART_MODEL.read(part)[0]) for part in parts)
+    try:
+        (parts,) = _NRI_MODEL.read(information)
+        return tuple([xmldsig.parse_reference(_PART_MODEL.read(part)[0]) for part in parts])
+    except As4Error:
+        return ()
 
 
 def _read_error(element: etree._Element) -> SignalError:
@@ -239,9 +245,26 @@ def _read_error(element: etree._Element) -> SignalError:
     )
 
 
-def _read_fault(root: etree._Element) -> str | None:
-    """Return the text of the SOAP fault in the Body of *root*.  [SOAP12 §5.4]"""
-    return _read_words(root.find(f"{qname(SOAP, 'Body')}/{_FAULT}"))
+def _only(element: etree._Element | None, name: str) -> etree._Element | None:
+    """Return the child *name* of *element* if there is exactly one.
+
+    INTEROP(any): children of other names may stand beside it.
+    """
+    found = [] if element is None else element.findall(name)
+    return found[0] if len(found) == 1 else None
+
+
+def _read_text(element: etree._Element | None, name: str) -> str | None:
+    found = _only(element, name)
+    return None if found is None or len(found) else (found.text or "").strip() or None
+
+
+def _read_timestamp(info: etree._Element | None) -> datetime | None:
+    found = _only(info, _TIMESTAMP)
+    try:
+        return None if found is None else parse_timestamp(found)
+    except As4Error:
+        return None
 
 
 def _read_words(element: etree._Element | None) -> str | None:

@@ -133,7 +133,8 @@ class MessageReader:
         try:
             self._take(self._body.feed(chunk))
         except As4Error as error:
-            raise error.about(self._message_id) from error.__cause__
+            error.about(self._message_id)
+            raise
 
     def open_envelope(self, *, anchors_check: CheckSigner, now: datetime) -> SignedEnvelope:
         """Check the SOAP part down to the digests of its signed elements, and return it.
@@ -148,7 +149,8 @@ class MessageReader:
         try:
             return self._check_envelope(root, anchors_check, now)
         except As4Error as error:
-            raise error.about(find_message_id(root)) from error.__cause__
+            error.about(find_message_id(root))
+            raise
 
     def open_attachment(self, find_key: FindKey, random_key: bytes) -> None:
         """Unwrap the content key with the private key that *find_key* has for the recipient.
@@ -177,7 +179,8 @@ class MessageReader:
             self._end_body()
             return self._finish(self._envelope)
         except As4Error as error:
-            raise error.about(self._message_id) from error.__cause__
+            error.about(self._message_id)
+            raise
 
     def _take(self, events: Sequence[mime.Event]) -> None:
         for event in events:
@@ -228,7 +231,7 @@ class MessageReader:
         """Check that what the header announces is what the body holds, as far as it came."""
         usermessage.check_payload_info(message)
         self._href = message.href
-        if envelope.body.find("*") is not None:
+        if envelope.body.find("*") is not None or (envelope.body.text or "").strip():
             raise ExternalPayloadError("the SOAP Body is not empty")
         self._check_parts()
         # Raises what is wrong with the parts behind the SOAP part, if they came already.
@@ -274,7 +277,10 @@ class MessageReader:
 
 
 class _Attachment:
-    """The encrypted part: held back until its key is there, then decrypted and digested."""
+    """The encrypted part: held back until its key is there, then decrypted and digested.
+
+    A part that is complete before its key is there is decrypted at once, when it is closed.
+    """
 
     def __init__(self, *, keep: bool) -> None:
         self._keep = keep
@@ -313,6 +319,8 @@ class _Attachment:
 
     def open(self, content_key: bytes) -> None:
         self.content_key = content_key
+        if self._complete:
+            return
         self._decryptor = xmlenc.Decryptor(key=content_key)
         for data in self._held:
             self._absorb(self._decryptor.feed(data))
@@ -320,12 +328,12 @@ class _Attachment:
 
     def close(self, expected: bytes) -> bytes | None:
         """Return the plaintext, if it was kept, once its tag and digest hold."""
-        assert self._decryptor is not None, "open_attachment() comes first"
-        if not self._complete:
-            raise ExternalPayloadError("the attachment is not complete")
-        digest = self._digest.digest()
-        self._decryptor.close()
-        if not hmac.compare_digest(digest, expected):
+        assert self.content_key, "open_attachment() comes first"
+        if self._decryptor is None:
+            self._absorb(xmlenc.decrypt(b"".join(self._held), key=self.content_key))
+        else:
+            self._decryptor.close()
+        if not hmac.compare_digest(self._digest.digest(), expected):
             raise FailedDecryption
         return b"".join(self._plain) if self._keep else None
 

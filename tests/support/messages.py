@@ -24,14 +24,20 @@ from as4.certificates import (
     load_certificate,
     load_key_pair,
 )
-from as4.compression import gzip_compress
+from as4.compression import gzip_compress, inflate
 from as4.pmode import PEPPOL
-from as4.unpack import MessageReader, ReceivedMessage
+from as4.unpack import (
+    MessageReader,
+    ReceivedMessage,
+    check_addressee,
+    check_business_header,
+    check_timestamp,
+)
 from as4.usermessage import OutboundMessage
 from as4.xmldsig import Reference, Transform, element_reference
 from tests.support.pki import NOW, RECEIVER, SENDER, leaf, pki
 from ubl.identifiers import DocumentTypeId, ParticipantId, ProcessId
-from ubl.sbdh import Sbdh, build_envelope
+from ubl.sbdh import Sbdh, build_envelope, read_envelope
 
 Hook = Callable[[str], str]
 
@@ -228,9 +234,43 @@ def read(
     return reader.close()
 
 
+def receive(sealed: Sealed | pack.SealedMessage, *, now=NOW, seats=(RECEIVER,)) -> ReceivedMessage:
+    """Do all that a receiver does but for its memory and whom it serves."""
+    received = read(sealed, now=now)
+    payload = received.payload or b""
+    sbd = inflate(payload) if received.compressed else payload
+    check_addressee(received.user_message, seats)
+    if not received.user_message.is_ping:
+        header = read_envelope(sbd, whole=False).header
+        assert header is not None
+        check_business_header(received.user_message, header)
+    check_timestamp(received.user_message, now=now, memory=timedelta(days=90))
+    return received
+
+
 def _pieces(body: bytes, step: int | None):
     step = step or len(body)
     return iter([body[start : start + step] for start in range(0, len(body), step)])
+
+
+def swap(old: str, new: str) -> Hook:
+    """A hook that puts *new* in place of the first *old*, which must be there."""
+
+    def hook(text: str) -> str:
+        assert old in text, f"{old!r} is not there to be replaced"
+        return text.replace(old, new, 1)
+
+    return hook
+
+
+def cut(start: str, end: str, new: str = "") -> Hook:
+    """A hook that puts *new* in place of the first stretch from *start* to *end*, both included."""
+
+    def hook(text: str) -> str:
+        first = text.index(start)
+        return text[:first] + new + text[text.index(end, first + len(start)) + len(end) :]
+
+    return hook
 
 
 def _hooked(hook: Hook | None, text: str) -> str:

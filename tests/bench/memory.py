@@ -64,8 +64,13 @@ def an_envelope_of(size: int) -> bytes:
     return a_business_envelope(b"".join(pieces) + b"</Invoice>")
 
 
-def inbound(sbd: bytes) -> dict[str, float]:
+def inbound(sbd: bytes, *, batches: int = BATCHES) -> dict[str, float]:
     """Measure: wire bytes in, verified, decrypted, inflated, compared, receipt signed."""
+    return measure(inbound_work(sbd), floor.inbound(sbd), batches=batches)
+
+
+def inbound_work(sbd: bytes) -> Callable[[], None]:
+    """Return the work of receiving one message that carries *sbd*."""
     checked = {leaf("sender").certificate_der: check_signer(leaf("sender").certificate_der)}
     receiver = key_pair("receiver")
     sealed = _seal(gzip_compress(sbd))
@@ -83,10 +88,10 @@ def inbound(sbd: bytes) -> dict[str, float]:
         check_business_header(received.user_message, header)
         build_receipt(received, message_id="r@red.example", now=NOW, signer=receiver, nonce=NONCE)
 
-    return measure(work, floor.inbound(sbd))
+    return work
 
 
-def outbound(sbd: bytes) -> dict[str, float]:
+def outbound(sbd: bytes, *, batches: int = BATCHES) -> dict[str, float]:
     """Measure: gzip, sign, encrypt, and the check of the receipt that comes back."""
     sealed = _seal(gzip_compress(sbd))
     receiver = key_pair("receiver")
@@ -102,7 +107,7 @@ def outbound(sbd: bytes) -> dict[str, float]:
         assert isinstance(receipt, Receipt)
         check_receipt(receipt, made.references, message_id=made.message_id, to_party=RECEIVER)
 
-    return measure(work, floor.outbound(sbd))
+    return measure(work, floor.outbound(sbd), batches=batches)
 
 
 def measure(

@@ -52,6 +52,7 @@ async def crash(rounds: int, seed: int) -> Tally:
                     started = time.monotonic()
                     await run.round(number)
                     say(number, rounds, run.tally, time.monotonic() - started)
+                await run.recount()
             return run.tally
 
 

@@ -7,12 +7,15 @@ are handed to blue, and blue is killed.  A kill is SIGKILL for the gateway and i
 import asyncio
 import hashlib
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
 
 import aiohttp
 
 from as4.client import TransportFailure
+from gateway.client import Document
 from gateway.errors import Unavailable
 from gateway.sandbox import pki as authorities
 from gateway.sandbox.network import Corner, Network
@@ -40,15 +43,6 @@ class Tally:
     late: int = 0
     wrong: list[str] = field(default_factory=list)
 
-    def count(self, number: str, found: list[str], expected: str) -> None:
-        """Count one acknowledged message by the digests of what was *found* of it."""
-        if expected not in found:
-            self.lost += 1
-            self.wrong.append(f"{number} lost: {len(found)} found")
-        if len(found) > 1:
-            self.doubled += 1
-            self.wrong.append(f"{number} doubled: {len(found)} found")
-
 
 @dataclass(slots=True)
 class Run:
@@ -59,6 +53,9 @@ class Run:
     peer: Peer
     session: aiohttp.ClientSession
     tally: Tally = field(default_factory=Tally)
+    expected: dict[str, tuple[str, str]] = field(default_factory=dict)
+    inbox: dict[UUID, Document] = field(default_factory=dict)
+    digests: dict[UUID, str] = field(default_factory=dict)
 
     async def round(self, number: int) -> None:
         """Play round *number* and count it."""
@@ -68,6 +65,13 @@ class Run:
             await self._receiver_round(number)
         self.tally.rounds += 1
 
+    async def recount(self) -> None:
+        """Read all of red's inbox again and count every message of all rounds anew."""
+        self.tally.lost, self.tally.doubled, self.tally.wrong = 0, 0, []
+        self.inbox.clear()
+        self.digests.clear()
+        await self._count(self.expected)
+
     async def _receiver_round(self, number: int) -> None:
         sealed = [
             self.peer.seal(
@@ -76,18 +80,22 @@ class Run:
             )
             for i in range(MESSAGES)
         ]
-        first_wave = asyncio.Event()
+        restarted = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for i, message in enumerate(sealed):
                 for _ in range(2 if i % DUPLICATED_EVERY == 1 else 1):
-                    group.create_task(self._post_until_receipt(message, first_wave))
-            await self._kill_and_restart(self.network.red, self.dice.uniform(0.0, 0.5))
-            first_wave.set()
-        await self._count_received({m.message.message_id: m for m in sealed})
+                    group.create_task(self._post_until_receipt(message, restarted))
+            await self._kill_and_restart(self.network.red, self.dice.uniform(0.0, 1.0))
+            restarted.set()
+        # A peer that lost our receipt posts again, long after: acknowledged, not delivered again.
+        await self._post_until_receipt(self.dice.choice(sealed), restarted)
+        expected = {m.message.message_id: (m.number, sha256_of(m.document)) for m in sealed}
+        self.expected.update(expected)
+        await self._count(expected)
 
     async def _post_until_receipt(self, sealed: Sealed, restarted: asyncio.Event) -> None:
         """Post the same bytes until their receipt is verified; count it, also when it is late."""
-        await asyncio.sleep(self.dice.uniform(0.0, 0.4))
+        await asyncio.sleep(self.dice.uniform(0.0, 0.8))
         async with asyncio.timeout(LATE_SECONDS_MAX):
             while True:
                 try:
@@ -101,55 +109,28 @@ class Run:
         self.tally.acknowledged += 1
         self.tally.late += restarted.is_set()
 
-    async def _count_received(self, expected: dict[str, Sealed]) -> None:
-        found = await self._received()
-        for message_id, sealed in expected.items():
-            digest = hashlib.sha256(sealed.document).hexdigest()
-            self.tally.count(sealed.number, found.get(message_id, []), digest)
-
-    async def _received(self) -> dict[str, list[str]]:
-        """Digests of all documents in red's inbox, read back from it, by message id."""
-        found: dict[str, list[str]] = {}
-        async with self.network.red.client() as red:
-            cursor = None
-            while True:
-                page = await red.list_documents(direction="in", cursor=cursor, limit=100)
-                for document in page.documents:
-                    await red.wait_for(document.id, ("delivered", "broken"), timeout_seconds=60)
-                    data = await red.ubl(document.id)
-                    digests = found.setdefault(document.message_id or "", [])
-                    digests.append(hashlib.sha256(data).hexdigest())
-                if page.next_cursor is None or not page.has_more:
-                    return found
-                cursor = page.next_cursor
-
     async def _sender_round(self, number: int) -> None:
         """Hand documents to blue and kill it; all it accepted arrive once, under one identity."""
         invoices = {f"S{number}-{i}": an_invoice(number=f"S{number}-{i}") for i in range(MESSAGES)}
-        accepted: dict[str, tuple] = {}
+        accepted: dict[str, UUID] = {}
         async with asyncio.TaskGroup() as group:
             for name, invoice in invoices.items():
                 group.create_task(self._submit(name, invoice, accepted))
-            await self._kill_and_restart(self.network.blue, self.dice.uniform(0.0, 0.8))
+            await self._kill_and_restart(self.network.blue, self.dice.uniform(0.0, 1.0))
+        expected = {}
         async with self.network.blue.client() as blue:
-            sent = {
-                name: await blue.wait_for(identity, FINAL, timeout_seconds=LATE_SECONDS_MAX)
-                for name, identity in accepted.items()
-            }
-        received = await self._received()
-        by_number = await self._received_numbers()
-        for name, document in sent.items():
-            self.tally.acknowledged += document.status == "delivered"
-            data = invoices[name]
-            routing = read_routing(data)
-            digest = hashlib.sha256(data[routing.root_offset : routing.root_end]).hexdigest()
-            self.tally.count(name, received.get(document.message_id or "", []), digest)
-            if by_number.get(name, 0) > 1:
-                self.tally.doubled += 1
-                self.tally.wrong.append(f"{name} arrived under {by_number[name]} identities")
+            for name, identity in accepted.items():
+                sent = await blue.wait_for(identity, FINAL, timeout_seconds=LATE_SECONDS_MAX)
+                self.tally.acknowledged += sent.status == "delivered"
+                data = invoices[name]
+                routing = read_routing(data)
+                digest = sha256_of(data[routing.root_offset : routing.root_end])
+                expected[sent.message_id or f"none of {name}"] = (name, digest)
+        self.expected.update(expected)
+        await self._count(expected)
 
-    async def _submit(self, name: str, invoice: bytes, accepted: dict) -> None:
-        await asyncio.sleep(self.dice.uniform(0.0, 0.5))
+    async def _submit(self, name: str, invoice: bytes, accepted: dict[str, UUID]) -> None:
+        await asyncio.sleep(self.dice.uniform(0.0, 0.8))
         async with asyncio.timeout(LATE_SECONDS_MAX):
             while True:
                 try:
@@ -161,16 +142,37 @@ class Run:
                     accepted[name] = document.id
                     return
 
-    async def _received_numbers(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
+    async def _count(self, expected: dict[str, tuple[str, str]]) -> None:
+        """Count *expected* (message id to number and digest) against what red's inbox holds."""
+        await self._read_inbox()
+        by_message: dict[str, list[str]] = {}
+        by_number = Counter(document.number for document in self.inbox.values())
+        for document in self.inbox.values():
+            by_message.setdefault(document.message_id or "", []).append(self.digests[document.id])
+        for message_id, (number, digest) in expected.items():
+            found = by_message.get(message_id, [])
+            if digest not in found:
+                self.tally.lost += 1
+                self.tally.wrong.append(f"{number} lost: {len(found)} under {message_id}")
+            if by_number[number] > 1:
+                self.tally.doubled += 1
+                self.tally.wrong.append(f"{number} doubled: {by_number[number]} in the inbox")
+
+    async def _read_inbox(self) -> None:
+        """Read what is new in red's inbox, each document back from it, until a known page."""
         async with self.network.red.client() as red:
             cursor = None
             while True:
                 page = await red.list_documents(direction="in", cursor=cursor, limit=100)
-                for document in page.documents:
-                    counts[document.number or ""] = counts.get(document.number or "", 0) + 1
-                if page.next_cursor is None or not page.has_more:
-                    return counts
+                new = [document for document in page.documents if document.id not in self.inbox]
+                for document in new:
+                    ready = await red.wait_for(
+                        document.id, ("delivered", "broken"), timeout_seconds=LATE_SECONDS_MAX
+                    )
+                    self.inbox[document.id] = ready
+                    self.digests[document.id] = sha256_of(await red.ubl(document.id))
+                if not new or not page.has_more:
+                    return
                 cursor = page.next_cursor
 
     async def _kill_and_restart(self, corner: Corner, after_seconds: float) -> None:
@@ -180,6 +182,10 @@ class Run:
             await corner.process.wait()
         await asyncio.sleep(self.dice.uniform(0.0, 0.2))
         await corner.start()
+
+
+def sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 async def open_run(network: Network, seed: int) -> Run:

@@ -7,16 +7,14 @@ nothing, and doing it while a gateway runs is safe.
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from gateway.clock import SystemClock
+from gateway.app import local_database, make_clock
 from gateway.commands.options import EXIT_DONE, Progress, add_config, load_settings, report
 from gateway.errors import Fault, Kind
 from gateway.settings import Settings
 from gateway.store.dossiers import ensure_default_dossier
-from gateway.store.embedded import EmbeddedPostgres
 from gateway.store.errors import StoreError
 from gateway.store.migrate import upgrade
 from gateway.store.pool import Database, assert_durable
@@ -43,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _upgrade(settings: Settings, progress: Progress) -> dict[str, Any]:
-    async with _server(settings, progress) as dsn:
+    if settings.database_url is None:
+        progress.say(f"starting PostgreSQL in {settings.data_dir}")
+    async with local_database(settings) as dsn:
         applied = await upgrade(dsn)
         db = await Database.open(dsn, max_size=1)
         try:
@@ -53,25 +53,11 @@ async def _upgrade(settings: Settings, progress: Progress) -> dict[str, Any]:
             await db.close()
 
 
-@asynccontextmanager
-async def _server(settings: Settings, progress: Progress) -> AsyncIterator[str]:
-    """Yield the address of the database, whose server runs for as long as it is needed."""
-    if settings.database_url is not None:
-        yield settings.database_url
-        return
-    progress.say(f"starting PostgreSQL in {settings.data_dir}")
-    server = EmbeddedPostgres(settings.data_dir)
-    try:
-        yield await server.start()
-    finally:
-        await server.stop()
-
-
 async def _first_key(db: Database, settings: Settings) -> str | None:
     """Make the default dossier and its first key; None when the country is not known."""
     if settings.country is None:
         return None
-    clock = SystemClock.starting_at(settings.clock_at)
+    clock = make_clock(settings)
     dossier = await ensure_default_dossier(
         db,
         dossier_id=clock.uuid(),

@@ -104,6 +104,7 @@ WITH input AS MATERIALIZED (
     WHERE is_repeat OR document_digest <> '' OR NOT EXISTS (
         SELECT FROM messages m
         WHERE m.direction = 'in' AND NOT m.is_repeat AND m.instance = input.instance
+        OFFSET 0  -- or the planner would hash the whole table to look for a handful of rows
     )
     ON CONFLICT DO NOTHING
     RETURNING id

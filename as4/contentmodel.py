@@ -11,7 +11,7 @@ from lxml import etree
 
 from as4.errors import As4Error, InvalidHeader
 
-ANY = 1 << 30
+ANY = 1 << 16
 """An upper bound for elements that may repeat without limit; the envelope's size bounds them."""
 
 
@@ -58,7 +58,7 @@ class Model:
             found[position].append(child)
         for (name, least, most), matches in zip(self._particles, found, strict=True):
             if not least <= len(matches) <= most:
-                wanted = f"{least}" if least == most else f"from {least} on"
+                wanted = f"{least}" if least == most else f"{least} to {most}"
                 count = f"{len(matches)} {name.rpartition('}')[2]}"
                 raise self._error(f"{_local(element)} has {count}, not {wanted}")
         return found

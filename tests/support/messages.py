@@ -13,6 +13,8 @@ from datetime import timedelta
 from functools import cache
 from hashlib import sha256
 
+import pytest
+
 from as4 import envelope, pack, usermessage, wssec, xmlenc
 from as4.algorithms import ATTACHMENT_CONTENT_SIGNATURE
 from as4.certificates import (
@@ -25,6 +27,7 @@ from as4.certificates import (
     load_key_pair,
 )
 from as4.compression import gzip_compress, inflate
+from as4.errors import As4Error
 from as4.pmode import PEPPOL
 from as4.unpack import (
     MessageReader,
@@ -246,6 +249,18 @@ def receive(sealed: Sealed | pack.SealedMessage, *, now=NOW, seats=(RECEIVER,)) 
         check_business_header(received.user_message, header)
     check_timestamp(received.user_message, now=now, memory=timedelta(days=90))
     return received
+
+
+def refused_unopened(sealed: Sealed, **changes) -> As4Error:
+    """The error *sealed* is refused with before a key for its attachment was looked for."""
+
+    def find(_der):
+        raise AssertionError("a key was looked for before the signature was checked")
+
+    with pytest.raises(As4Error) as caught:
+        read(sealed, find=find, **changes)
+    assert caught.value.ref_to_message_id == sealed.message_id
+    return caught.value
 
 
 def _pieces(body: bytes, step: int | None):

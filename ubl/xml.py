@@ -12,9 +12,10 @@ asked, a file never opened.  [XML §2.8] [XML §4.3.3]
 Schemas and business rules are not checked here.
 """
 
+import ctypes
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
@@ -42,8 +43,10 @@ __all__ = [
     "read_text",
 ]
 
-# LIMIT: a tree is made of envelopes and metadata only; a SOAP part is at most 1 MiB.
-TREE_BYTES_MAX: Final = 16 << 20
+# LIMIT: trees are made of messages' SOAP parts, at most 1 MiB, and of metadata, which is smaller.
+TREE_BYTES_MAX: Final = 2 << 20
+# LIMIT: bytes of XML read into trees before the names in them are forgotten.
+READ_BYTES_MAX: Final = 2 << 20
 
 _DOCTYPE: Final = b"<!DOCTYPE"
 _NOT_TEXT: Final[Mapping[object, str]] = {
@@ -74,17 +77,8 @@ def parse(data: bytes, *, bytes_max: int = TREE_BYTES_MAX) -> etree._Element:
     if _DOCTYPE in data:
         # The same characters are harmless inside text, so let the scan decide what this is.
         _refuse_doctype(data)
-    # One parser for each call costs 2 µs, and parsers are not shared among threads.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        collect_ids=False,
-    )
     try:
-        return etree.fromstring(data, parser)
+        return etree.fromstring(data, _TREES.take_parser(len(data)))
     except etree.XMLSyntaxError as error:
         raise _explain_syntax_error(data, error) from error
 
@@ -118,9 +112,7 @@ def canonicalize(
         # inherit a default namespace.  The exclusive form with every prefix named is the same.
         prefixes = sorted(_prefixes_within(element))
     if "#default" in prefixes:
-        # libxml2 honours this word only when its dictionary, shared by a thread's documents,
-        # holds it: names of namespaces are put there.
-        etree.fromstring(b'<d xmlns="#default"/>')
+        _TREES.know_default()
     return etree.tostring(
         element,
         method="c14n",
@@ -128,6 +120,60 @@ def canonicalize(
         with_comments=False,
         inclusive_ns_prefixes=list(prefixes) or None,
     )
+
+
+class _Trees:
+    """Keeps a parser, and a bound on the names that lxml remembers.
+
+    libxml2 keeps every name it has ever read (of elements, attributes, prefixes, namespaces) in a
+    dictionary, and lxml has one for each thread, for as long as the thread lives.  Peers whom
+    nobody has checked yet send us names: a message of 1 MB would leave 2 MB behind for ever.
+    lxml has no way to start afresh, but it does so when its own record of the thread is gone and
+    a new parser comes.  Trees hold the dictionary they were read with for as long as they live.
+    """
+
+    def __init__(self) -> None:
+        self._left = READ_BYTES_MAX
+        self._parser = self._make_parser()
+
+    def take_parser(self, size: int) -> etree.XMLParser:
+        """Return the parser for a document of *size* bytes."""
+        self._left -= size
+        if self._left < 0:
+            self._left = READ_BYTES_MAX
+            _thread_state().pop("_ParserDictionaryContext", None)
+            self._parser = self._make_parser()
+            self.know_default()
+        return self._parser
+
+    def know_default(self) -> None:
+        """Put ``#default`` into this thread's dictionary, without which libxml2 ignores it.
+
+        Names of namespaces are kept there.
+        """
+        etree.fromstring(b'<d xmlns="#default"/>', self._parser)
+
+    def _make_parser(self) -> etree.XMLParser:
+        # One for many documents, because making one costs a tenth of reading one.  lxml locks it
+        # while it reads, so that threads may share it.
+        return etree.XMLParser(
+            encoding="utf-8",
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            collect_ids=False,
+        )
+
+
+_TREES: Final = _Trees()
+
+
+def _thread_state() -> dict[str, object]:
+    """Return the dictionary in which extension modules keep what belongs to this thread."""
+    get_dict = ctypes.pythonapi.PyThreadState_GetDict
+    get_dict.restype = ctypes.c_void_p
+    return cast("dict[str, object]", ctypes.cast(get_dict(), ctypes.py_object).value)
 
 
 def _check_first_bytes(data: bytes) -> None:

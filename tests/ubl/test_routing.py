@@ -27,6 +27,7 @@ from ubl.routing import RoutingReader, read_routing
 from ubl.sbdh import build_envelope, read_envelope
 
 UBL = "urn:oasis:names:specification:ubl:schema:xsd:"
+CII = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
 SELLER = ("0208", "0123456749")
 BUYER = ("0208", "0987654394")
 
@@ -254,8 +255,7 @@ def test_what_is_wrong_is_named_with_its_line(data, element, line):
 @pytest.mark.parametrize(
     "root",
     [
-        "<CrossIndustryInvoice"
-        ' xmlns="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"/>',
+        f'<CrossIndustryInvoice xmlns="{CII}"/>',
         "<Invoice/>",
         f'<Invoice xmlns="{UBL}CreditNote-2"/>',
         f'<Order xmlns="{UBL}Order-2"/>',

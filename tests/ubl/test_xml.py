@@ -2,13 +2,16 @@
 
 import base64
 import hashlib
+import subprocess
+import sys
+import threading
 
 import pytest
 import xmlsec
 from lxml import etree
 
 from ubl.errors import MalformedXml
-from ubl.xml import DEPTH_MAX, canonicalize, parse, read_text
+from ubl.xml import DEPTH_MAX, READ_BYTES_MAX, TREE_BYTES_MAX, canonicalize, parse, read_text
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 BOMB = (
@@ -44,7 +47,7 @@ def nested(depth):
         (BOMB, "doctype"),
         (nested(DEPTH_MAX + 1), "too_deep"),
         (nested(100_000), "too_deep"),
-        (b"<a>" + b"x" * 10_000_001 + b"</a>", "too_large"),
+        (b"<a>" + b"x" * TREE_BYTES_MAX + b"</a>", "too_large"),
         (b"<a>\0</a>", "nul"),
         (b"<a/>\0", "nul"),
         ("<a>é</a>".encode("latin-1"), "encoding"),
@@ -80,6 +83,13 @@ def test_what_is_not_plain_utf8_xml_is_refused(data, kind):
 )
 def test_plain_utf8_xml_is_read(data):
     assert parse(data).tag == "a"
+
+
+def test_a_text_longer_than_the_library_allows_is_refused():
+    data = b"<a>" + b"x" * 10_000_001 + b"</a>"
+    with pytest.raises(MalformedXml) as refused:
+        parse(data, bytes_max=len(data))
+    assert refused.value.kind == "too_large"
 
 
 def test_a_document_longer_than_allowed_is_refused_unread():
@@ -185,3 +195,57 @@ def test_comments_are_never_in_the_canonical_form():
 
 def test_a_prefix_not_in_scope_is_no_matter():
     assert canonicalize(parse(b"<a/>"), prefixes=["nowhere"]) == b"<a></a>"
+
+
+# Reads megabytes of names, each new, and prints by how many MiB the process has grown.
+FLOOD = """
+import resource
+from ubl.xml import parse
+
+def read(messages):
+    for message in messages:
+        parse(b"<a>%s</a>" % b"".join(b"<n%dx%d/>" % (message, n) for n in range(60_000)))
+
+read(range(8))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+read(range(8, 80))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+PADDING = b"<a><!--" + b" " * (READ_BYTES_MAX // 2) + b"--></a>"
+
+
+def test_new_names_in_every_message_do_not_fill_the_memory():
+    done = subprocess.run([sys.executable, "-c", FLOOD], capture_output=True, check=True)
+    assert int(done.stdout) < 20
+
+
+def test_a_tree_outlives_the_names_it_was_read_with():
+    old = parse(b'<a xmlns="urn:d" xmlns:p="urn:p"><p:b c="1"/></a>')
+    for _ in range(5):
+        parse(PADDING)
+    new = parse(b"<x><y/></x>")
+    old.append(new[0])
+    assert canonicalize(old[0]) == b'<p:b xmlns:p="urn:p" c="1"></p:b>'
+    assert old.find("y") is not None
+
+
+def test_the_default_prefix_is_honoured_for_a_tree_that_was_read_long_ago():
+    tree = parse(b'<a xmlns="urn:d" xmlns:p="urn:p"><p:b/></a>')
+    for _ in range(5):
+        parse(PADDING)
+    form = canonicalize(tree[0], prefixes=["#default"])
+    assert form == b'<p:b xmlns="urn:d" xmlns:p="urn:p"></p:b>'
+
+
+def test_the_default_prefix_is_honoured_in_any_thread():
+    forms = []
+
+    def read():
+        tree = parse(b'<a xmlns="urn:d" xmlns:p="urn:p"><p:b/></a>')
+        forms.append(canonicalize(tree[0], prefixes=["#default"]))
+
+    for _ in range(3):
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join()
+    assert forms == [b'<p:b xmlns="urn:d" xmlns:p="urn:p"></p:b>'] * 3

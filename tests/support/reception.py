@@ -184,11 +184,12 @@ async def a_receiver(
     seat_id: str = RECEIVER,
     clock: FixedClock | None = None,
     writer: BatchWriter | None = None,
+    services=((DOCUMENT_TYPE, PROCESS),),
 ):
     """Run a receiver on loopback until the end of the block."""
     clock = clock or FixedClock()
     archive = Archive(folder / "archive")
-    dossier_id = await serve_participant(db)
+    dossier_id = await serve_participant(db, services=services)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group, aiohttp.ClientSession() as session:
         writer = writer or BatchWriter(db)

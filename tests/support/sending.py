@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from as4.certificates import load_certificate
+from as4.certificates import load_certificate, load_key_pair
 from as4.errors import As4Error
 from as4.errorsignal import build_error
 from as4.receipt import build_receipt
@@ -107,7 +107,7 @@ def receipt(*, signer=None, about=None, spoil=lambda soap: soap, status=200, zip
             received,
             message_id=f"{uuid4()}@receiver",
             now=NOW,
-            signer=key_pair(signer or ap.name),
+            signer=_key_of(signer or ap.name),
             nonce=uuid4().hex,
         )
         return _soap(spoil(soap), status, zipped=zipped)
@@ -157,6 +157,13 @@ def hang_up():
         return web.Response()
 
     return act
+
+
+def _key_of(who):
+    """The key pair of an identity, or of the leaf that is called so."""
+    if isinstance(who, str):
+        return key_pair(who)
+    return load_key_pair(who.key_pem + who.certificate_pem)
 
 
 def _soap(soap, status, *, zipped):

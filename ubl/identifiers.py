@@ -166,11 +166,7 @@ class DocumentTypeId:
 
         A wildcard stands for whole parts of the customization, never for half of one.
         """
-        if self.has_wildcard or self.scheme != published.scheme:
-            return False
-        if self.scheme != WILDCARD_SCHEME or not published.has_wildcard:
-            return self == published
-        return published in self.candidates()
+        return not self.has_wildcard and published in self.candidates()
 
     def _split(self) -> tuple[str, str, str, str]:
         """Return namespace, name, customization and version; empty where there is none."""

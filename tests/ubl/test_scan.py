@@ -285,6 +285,8 @@ def test_an_error_of_a_callback_is_kept():
     for _ in range(2):
         with pytest.raises(LookupError):
             scanner.feed(b"<a/>")
+    with pytest.raises(LookupError):
+        scanner.close()
 
 
 def test_the_start_tag_can_be_read():

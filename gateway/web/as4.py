@@ -70,7 +70,8 @@ class As4Endpoint:
         length = request.content_length
         if length is not None and length > self._limits.message_bytes_max:
             raise Unreadable(413, f"a message may have {self._limits.message_bytes_max} bytes")
-        if request.content_type not in MEDIA_TYPES:
+        # aiohttp's own `content_type` parses the whole header as mail does: as dear as a signature.
+        if _media_type(request) not in MEDIA_TYPES:
             raise Unreadable(415, "a message is multipart/related or application/soap+xml")
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise Unreadable(415, "the body of a request has no content coding here")
@@ -116,6 +117,11 @@ class As4Endpoint:
             if size > self._limits.message_bytes_max:
                 raise Unreadable(413, f"a message may have {self._limits.message_bytes_max} bytes")
             yield chunk
+
+
+def _media_type(request: web.Request) -> str:
+    """Return the media type that *request* names, without its parameters."""
+    return request.headers.get(hdrs.CONTENT_TYPE, "").partition(";")[0].strip().lower()
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

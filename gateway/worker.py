@@ -34,7 +34,7 @@ from gateway.store.jobs import (
     sweep,
 )
 from gateway.store.pool import Database
-from gateway.store.queue import open_queue
+from gateway.store.queue import open_queue, translated
 
 __all__ = ["Handler", "JobGivenUp", "Schedule", "Worker"]
 
@@ -124,20 +124,16 @@ class Worker:
         ended = asyncio.Event()
         async with open_queue(self._db.dsn, on_lost=lost.set) as (queue, hold_lock):
             manager = QueueManager(queue, channel=queue.qbe.settings.channel)
-            await hold_lock(manager.queue_manager_id)
+            async with translated():
+                await hold_lock(manager.queue_manager_id)
             for job, handler in self._handlers.items():
                 self._register(manager, job, handler)
             async with asyncio.TaskGroup() as group:
                 group.create_task(_shut_down_when(manager, ended, (stop, lost)))
                 group.create_task(self._keep_house(ended))
                 try:
-                    await manager.run(
-                        dequeue_timeout=timedelta(seconds=POLL_SECONDS),
-                        batch_size=CLAIM_MAX,
-                        max_concurrent_tasks=CONCURRENT_MAX,
-                        heartbeat_timeout=timedelta(seconds=HEARTBEAT_SECONDS),
-                        log_aggregation_interval=timedelta(0),
-                    )
+                    async with translated():
+                        await _claim_and_run(manager)
                 finally:
                     ended.set()
         if lost.is_set() and not stop.is_set():
@@ -217,6 +213,17 @@ async def run_slot(db: Database, schedule: Schedule, *, now: datetime) -> bool:
             return False
         await enqueue(xtx, schedule.job, {}, dedupe_key=schedule.name)
     return True
+
+
+async def _claim_and_run(manager: QueueManager) -> None:
+    await manager.run(
+        dequeue_timeout=timedelta(seconds=POLL_SECONDS),
+        batch_size=CLAIM_MAX,
+        max_concurrent_tasks=CONCURRENT_MAX,
+        heartbeat_timeout=timedelta(seconds=HEARTBEAT_SECONDS),
+        shutdown_on_listener_failure=True,
+        log_aggregation_interval=timedelta(0),
+    )
 
 
 async def _shut_down_when(

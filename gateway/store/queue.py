@@ -6,12 +6,13 @@ from uuid import UUID
 
 import asyncpg
 from pgqueuer.adapters.persistence.queries import Queries
+from pgqueuer.domain.errors import FailingListenerError
 
 from gateway.errors import Unavailable
 from gateway.store.jobs import hold_worker_lock, queue_on
 from gateway.store.pool import APP_ROLE, LOST, RETRY_SECONDS, SESSION, UNREACHABLE
 
-__all__ = ["open_queue"]
+__all__ = ["open_queue", "translated"]
 
 
 @asynccontextmanager
@@ -21,13 +22,11 @@ async def open_queue(
     """Open the queue for one worker; *on_lost* is called when its connection ends.
 
     Yields the queue and a function that holds the lock of the worker with a given id.
-    Raises Unavailable when there is no server, or when it goes away.
+    Raises Unavailable when there is no server.
     """
     settings = {**SESSION, "role": APP_ROLE, "application_name": "peppol-gateway worker"}
-    try:
+    async with translated():
         connection = await asyncpg.connect(dsn, server_settings=settings, command_timeout=60)
-    except UNREACHABLE as exc:
-        raise Unavailable(f"no database: {exc}", RETRY_SECONDS) from exc
     connection.add_termination_listener(lambda _: on_lost())
 
     async def hold(worker: UUID) -> None:
@@ -35,11 +34,18 @@ async def open_queue(
 
     try:
         yield queue_on(connection), hold
-    except (*LOST, asyncpg.InterfaceError) as exc:
-        raise Unavailable(f"the queue went away: {exc}", RETRY_SECONDS) from exc
     finally:
         # Closing also lets the worker's lock go.
         await _close(connection)
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Raise Unavailable for all that says the queue's connection is gone."""
+    try:
+        yield
+    except (*UNREACHABLE, *LOST, asyncpg.InterfaceError, FailingListenerError) as exc:
+        raise Unavailable(f"the queue went away: {exc}", RETRY_SECONDS) from exc
 
 
 async def _close(connection: asyncpg.Connection) -> None:

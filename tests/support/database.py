@@ -20,6 +20,17 @@ TEMPLATE = "template_gateway"
 _numbers = itertools.count(1)
 
 
+async def plan_of(connection, call):
+    """Return the plans of the queries that awaiting *call* sends on *connection*."""
+    queries = []
+    with connection.query_logger(queries.append):
+        await call
+        await asyncio.sleep(0)  # the driver hands its records over in the next turn of the loop
+    own = [one for one in queries if "pg_catalog" not in one.query]  # the driver asks for types
+    plans = [await connection.fetch(f"EXPLAIN {one.query}", *one.args) for one in own]
+    return "\n".join(line[0] for plan in plans for line in plan)
+
+
 class TestServer:
     """The server that the test processes share; the last of them to stop takes it down."""
 

@@ -39,6 +39,12 @@ async def a_dossier(database: Database, *, name: str = "Acme", default: bool = F
     return dossier.id
 
 
+async def execute(database: Database, dossier_id: UUID, statement: str, *arguments) -> None:
+    """Run *statement* as the gateway would, in a transaction of its own."""
+    async with database.transaction(dossier_id) as tx:
+        await tx.connection.execute(statement, *arguments)
+
+
 def a_document(**changed) -> NewDocument:
     values = {
         "id": CLOCK.uuid(),

@@ -128,6 +128,14 @@ def double(name):
     return change
 
 
+def add(name, to):
+    def change(root):
+        element = root if root.tag == to else next(root.iter(to))
+        etree.SubElement(element, name)
+
+    return change
+
+
 def rename(name, to):
     def change(root):
         next(root.iter(name)).tag = to
@@ -151,6 +159,8 @@ def rename(name, to):
         double(f"{SMP}ServiceInformation"),
         double(f"{IDS}ParticipantIdentifier"),
         double(f"{SMP}Certificate"),
+        add("{urn:x}Other", f"{SMP}SignedServiceMetadata"),
+        add(f"{SMP}Redirect", f"{SMP}ServiceMetadata"),
         rename(f"{SMP}ServiceInformation", f"{SMP}Other"),
         rename(f"{SMP}SignedServiceMetadata", f"{SMP}ServiceGroup"),
         rename(f"{SMP}SignedServiceMetadata", "SignedServiceMetadata"),

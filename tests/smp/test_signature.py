@@ -6,8 +6,10 @@ import xmlsec
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
+from gateway.sandbox.pki import issue_publisher
 from smp.errors import InvalidMetadata, UntrustedSigner
 from smp.metadata import build_metadata, verify_metadata
+from smp.signature import sign_enveloped
 from tests.support.metadata import a_redirect, a_service, check_signer, sign, signed
 from tests.support.pki import NOW, leaf, pki
 
@@ -193,9 +195,6 @@ def two_leaves(root):
 @pytest.mark.parametrize(
     "change",
     [
-        drop_signature,
-        second_signature,
-        nested_signature,
         no_transform,
         no_reference,
         no_uri,
@@ -208,6 +207,20 @@ def two_leaves(root):
 def test_answer_with_another_signature_is_refused(change):
     with pytest.raises(InvalidMetadata):
         verify(edit(signed(a_service()), change))
+
+
+@pytest.mark.parametrize("change", [drop_signature, second_signature, nested_signature])
+def test_answer_without_its_one_signature_is_refused(change):
+    with pytest.raises(InvalidMetadata, match="exactly one signature"):
+        verify(edit(signed(a_service()), change))
+
+
+def test_signer_is_judged_at_the_given_instant_and_not_by_the_machine():
+    later = NOW + timedelta(days=3000)
+    identity = issue_publisher(pki(), "PSM000003", now=later, days=5)
+    root = build_metadata(a_service())
+    data = sign_enveloped(root, key=identity.key, certificate=identity.certificate)
+    assert verify(data, now=later)
 
 
 def test_authorities_beside_the_signer_do_not_matter():

@@ -265,7 +265,12 @@ class GatewayClient:
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         try:
             async with self._session.request(
-                method, url.with_query(given) if given else url, headers=headers, data=data
+                method,
+                url.with_query(given) if given else url,
+                headers=headers,
+                data=data,
+                # The key is for this gateway, not for wherever it might point.
+                allow_redirects=False,
             ) as response:
                 if response.status >= 300:
                     raise _fault(response, await _bounded(response))

@@ -14,7 +14,15 @@ import msgspec
 
 from gateway.app.lookups import build_finder
 from gateway.app.parts import make_clock
-from gateway.commands.options import EXIT_DONE, add_config, add_setting, load_settings, report
+from gateway.commands.options import (
+    EXIT_DONE,
+    EXIT_USAGE,
+    add_config,
+    add_setting,
+    load_settings,
+    refuse,
+    report,
+)
 from gateway.egress import Egress, EgressRules, Purpose, tls_context
 from gateway.errors import Fault, Kind
 from gateway.exchange.lookup import describe_receiver, usual_process
@@ -46,10 +54,12 @@ def run(args: argparse.Namespace) -> int:
         participant = ParticipantId.parse(args.participant)
         named = args.document_type
         document_type = INVOICE if named is None else DocumentTypeId.parse(named)
-        process = None if args.process is None else ProcessId.parse(args.process)
+        named = args.process
+        process = usual_process(document_type) if named is None else ProcessId.parse(named)
     except BadIdentifier as error:
-        raise Fault(Kind.INVALID, "bad-identifier", error.detail) from error
-    process = process or usual_process(document_type)
+        return refuse(args, Fault(Kind.INVALID, "bad-identifier", error.detail), EXIT_USAGE)
+    except Fault as fault:
+        return refuse(args, fault, EXIT_USAGE)
     facts = asyncio.run(_look_up(settings, participant, document_type, process))
     report(args, msgspec.to_builtins(facts), _lines)
     return EXIT_DONE

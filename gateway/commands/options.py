@@ -136,8 +136,15 @@ def exit_code(error: Fault | Unavailable | BadSettings) -> int:
     return EXIT_REFUSED
 
 
-def refuse(args: argparse.Namespace, error: Fault | Unavailable | BadSettings) -> int:
-    """Report *error* on stderr, and with `--json` as an object on stdout; return the exit code."""
+def refuse(
+    args: argparse.Namespace,
+    error: Fault | Unavailable | BadSettings,
+    code: int | None = None,
+) -> int:
+    """Report *error* on stderr, and with `--json` as an object on stdout; return the exit code.
+
+    That is *code*, or if it is not given the one that stands for *error*.
+    """
     facts: dict[str, Any] = {"ok": False, "error": str(error)}
     problems: Sequence[Problem] = ()
     if isinstance(error, Fault):
@@ -156,4 +163,4 @@ def refuse(args: argparse.Namespace, error: Fault | Unavailable | BadSettings) -
         complain(f"  {place}{problem.message}{f' ({problem.hint})' if problem.hint else ''}")
     if getattr(args, "json", False):
         print_json(facts)
-    return exit_code(error)
+    return exit_code(error) if code is None else code

@@ -19,10 +19,11 @@ from gateway.commands.options import (
     EXIT_DONE,
     EXIT_REFUSED,
     EXIT_TEMPORARY,
+    EXIT_USAGE,
     Progress,
     add_client,
     api_access,
-    complain,
+    refuse,
     report,
 )
 from gateway.errors import Fault, Kind
@@ -67,10 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hand in the document and return the exit code."""
     if (args.endpoint is None) != (args.certificate is None):
-        complain("--endpoint and --certificate go together")
-        return 2
-    data = _read(args.file)
-    certificate = None if args.certificate is None else _read_certificate(args.certificate)
+        detail = "--endpoint and --certificate go together"
+        return refuse(args, Fault(Kind.INVALID, "incomplete-endpoint", detail), EXIT_USAGE)
+    try:
+        data = _read(args.file)
+        certificate = None if args.certificate is None else _read_certificate(args.certificate)
+    except Fault as fault:
+        return refuse(args, fault, EXIT_USAGE)
     return asyncio.run(_send(args, data, certificate))
 
 
@@ -101,10 +105,7 @@ async def _send(args: argparse.Namespace, data: bytes, certificate: bytes | None
 
 def _show(args: argparse.Namespace, progress: Progress, event: Event) -> None:
     """Show one step as it happens: on stdout, or beside the JSON on a terminal's stderr."""
-    facts = ", ".join(
-        f"{name} {value}" for name, value in event.detail.items() if value not in (None, [], "")
-    )
-    line = f"{event.at:%H:%M:%S.%f}"[:-3] + f"  {event.name:<12} {facts}"
+    line = f"{event.at:%H:%M:%S.%f}"[:-3] + f"  {event.name:<12} {event.detail.get('text', '')}"
     if args.json:
         progress.say(line)
     else:

@@ -146,7 +146,11 @@ class Intake:
                 return before
         await _check_sender(tx, upload.routing.sender)
         document = await documents.insert_document(tx, new)
-        detail = {"receiver": document.receiver, "warnings": _warnings(upload.routing)}
+        detail = {
+            "text": f"Accepted: {document.kind} {document.number or ''} for {document.receiver}",
+            "receiver": document.receiver,
+            "warnings": _warnings(upload.routing),
+        }
         await documents.append_event(tx, document.id, "accepted", detail, now=new.created_at)
         ref = DocumentRef(document.dossier_id, document.id)
         await enqueue_all(tx, [document_job(Job.SEND_DOCUMENT, ref)])
@@ -316,7 +320,9 @@ def _refusal(error: UblError) -> Fault:
         place = "" if error.line is None else f"line {error.line}, column {error.column}"
     elif isinstance(error, UnknownDocument):
         code, hint = "unknown-document", "send a UBL document of a known type, complete"
-        place = error.element or ""
+        place = ", ".join(
+            part for part in (error.element, error.line and f"line {error.line}") if part
+        )
     else:
         kind = "identifier" if isinstance(error, BadIdentifier) else "document"
         code, hint, place = f"bad-{kind}", "", ""

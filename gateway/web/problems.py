@@ -87,6 +87,14 @@ class _ProblemServer(web.Server):
 class _ProblemProtocol(RequestHandler):
     __slots__ = ()
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send *resp*; an error that passed all middlewares by (Expect) becomes a problem."""
+        if isinstance(resp, web.HTTPError):
+            resp = _of_aiohttp(resp)
+        return await super().finish_response(request, resp, start_time)
+
     def handle_error(
         self,
         request: web.BaseRequest,

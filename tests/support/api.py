@@ -1,21 +1,26 @@
 """A gateway's API for tests: the real application on loopback, with the real store."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
+import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from gateway.client import GatewayClient
 from gateway.clock import SystemClock
 from gateway.settings import Settings, Stage
 from gateway.store.archive import Archive
 from gateway.store.dossiers import ensure_default_dossier
+from gateway.store.keys import insert_api_key
 from gateway.store.pool import Database
 from gateway.web.app import ProblemRunner, Services, build_api_app
-from gateway.web.security import ensure_first_key
+from gateway.web.security import ensure_first_key, hash_api_key
+from tests.support.store import a_dossier
 
 SENDER = "0208:0123456749"
 RECEIVER = "0208:0987654394"
@@ -95,3 +100,40 @@ def an_invoice(
 def root_of(document: bytes) -> bytes:
     """The document from its root's first byte to its last."""
     return document[document.index(b"<Invoice") : document.rindex(b">") + 1]
+
+
+async def ask(api: Api, method: str, path: str, *, key: str | None = None, **given):
+    """Ask the API without its client: status, headers, and body (JSON where it is)."""
+    headers = {"Authorization": f"Bearer {api.key if key is None else key}"}
+    headers |= given.pop("headers", {})
+    headers = {name: value for name, value in headers.items() if value is not None}
+    url = URL(api.url + path, encoded=True)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, url, headers=headers, **given) as response,
+    ):
+        body = await response.read()
+        if "json" in response.content_type:
+            body = json.loads(body)
+        return response.status, response.headers, body
+
+
+async def post(api: Api, document: bytes, query: str = "", **headers: str):
+    """Hand in *document*; *headers* are written with underscores."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await ask(
+        api,
+        "POST",
+        f"/v1/documents{query}",
+        data=document,
+        headers={"Content-Type": "application/xml", **named},
+    )
+
+
+async def another_dossier(database: Database) -> str:
+    """Make a second dossier and return its API key."""
+    dossier_id = await a_dossier(database, name="Other")
+    key = "gk_test_other"
+    async with database.transaction(dossier_id) as tx:
+        await insert_api_key(tx, key_hash=hash_api_key(key), name="x", now=SystemClock().now())
+    return key

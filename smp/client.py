@@ -271,12 +271,12 @@ class DnsResolver:
         self._timeout_seconds = timeout_seconds
 
     @classmethod
-    def of_machine(cls, *, timeout_seconds: float) -> Self:
-        """Ask the resolvers that this machine is configured with.
+    def of_machine(cls, *, timeout_seconds: float, file: str = "/etc/resolv.conf") -> Self:
+        """Ask the resolvers that this machine is configured with, in *file*.
 
         Raises `dns.resolver.NoResolverConfiguration` when there are none.
         """
-        configured = dns.resolver.Resolver()
+        configured = dns.resolver.Resolver(filename=file)
         servers = [(str(host), configured.port) for host in configured.nameservers]
         return cls(servers, timeout_seconds=timeout_seconds)
 

@@ -89,8 +89,9 @@ def is_active(endpoint: PublishedEndpoint, now: datetime) -> bool:
 def decode_certificate(text: str) -> bytes:
     """Return the DER of a published certificate: base64, any white space, with PEM armour or not.
 
-    INTEROP: publishers write all three forms.  Raises EndpointCertificateUnreadable.
+    Raises EndpointCertificateUnreadable.
     """
+    # INTEROP(phoss-smp 8): lines of 64 characters; others wrap the base64 as a PEM file does.
     try:
         der = base64.b64decode("".join(_ARMOUR.sub("", text).split()), validate=True)
         x509.load_der_x509_certificate(der)

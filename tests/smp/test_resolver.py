@@ -2,6 +2,7 @@
 
 import dns.flags
 import dns.rcode
+import dns.resolver
 import pytest
 
 from smp.client import DnsResolver
@@ -141,3 +142,17 @@ async def test_answer_to_another_question_is_passed_over():
 async def test_resolver_needs_a_server():
     with pytest.raises(ValueError, match="no name server"):
         DnsResolver([], timeout_seconds=1)
+
+
+def test_resolvers_of_the_machine_are_read_from_its_file(tmp_path):
+    file = tmp_path / "resolv.conf"
+    file.write_text("search example\nnameserver 192.0.2.1\nnameserver 2001:db8::1\n")
+    resolver = DnsResolver.of_machine(timeout_seconds=1, file=str(file))
+    assert resolver._nameservers == (("192.0.2.1", 53), ("2001:db8::1", 53))
+
+
+def test_machine_without_resolvers_is_an_error(tmp_path):
+    file = tmp_path / "resolv.conf"
+    file.write_text("")
+    with pytest.raises(dns.resolver.NoResolverConfiguration):
+        DnsResolver.of_machine(timeout_seconds=1, file=str(file))

@@ -29,6 +29,7 @@ from gateway.store.archive import sync_folder
 from gateway.store.binaries import Binaries, choose_binaries
 from gateway.store.errors import CannotStartPostgres
 from gateway.store.privileges import (
+    ENVIRONMENT,
     Identity,
     Way,
     choose_identity,
@@ -252,6 +253,7 @@ class EmbeddedPostgres:
         while True:
             log_position = self.log.stat().st_size if self.log.exists() else 0
             if self.postmaster() is None:
+                self._disarm_pid_file()
                 self._process = self._spawn(binaries, identity)
             if await self._answers(deadline):
                 return
@@ -261,6 +263,24 @@ class EmbeddedPostgres:
             if not lingering or time.monotonic() > deadline:
                 raise CannotStartPostgres(tail[-2000:] or f"no answer; see {self.log}")
             await asyncio.sleep(10 * POLL_SECONDS)
+
+    def _disarm_pid_file(self) -> None:
+        """Let a left pid file name a process that is gone, if its number belongs to another now.
+
+        The server would take that process for itself.  The rest of the file stays: with it the
+        server finds out whether processes of its predecessor still use the shared memory.
+        """
+        path = self.data / "postmaster.pid"
+        try:
+            pid, *rest = path.read_text().split("\n")
+            os.kill(int(pid), 0)
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return
+        except PermissionError:
+            pass
+        gone = subprocess.Popen(["true"], env=ENVIRONMENT)  # noqa: S607 - found in ENVIRONMENT
+        gone.wait()
+        path.write_text("\n".join((str(gone.pid), *rest)))
 
     def _spawn(self, binaries: Binaries, identity: Identity) -> subprocess.Popen[bytes]:
         settings = dict(SETTINGS)

@@ -20,7 +20,7 @@ from pathlib import Path
 from gateway.store.binaries import Binaries
 from gateway.store.errors import CannotStartPostgres
 
-__all__ = ["Identity", "Way", "choose_identity", "copied_binaries", "owned_folder"]
+__all__ = ["ENVIRONMENT", "Identity", "Way", "choose_identity", "copied_binaries", "owned_folder"]
 
 logger = logging.getLogger(__name__)
 

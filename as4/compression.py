@@ -77,8 +77,6 @@ class Inflater:
         for start in range(0, len(chunk), _INPUT_BYTES_MAX):
             part = chunk[start : start + _INPUT_BYTES_MAX]
             self._taken += len(part)
-            if self._stream.eof:
-                raise DecompressionFailure("there are bytes behind the gzip member")
             yield from self._inflate(part)
 
     def close(self) -> None:

@@ -6,15 +6,14 @@ writer ends after the requests that wait for it.
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from socket import socket
-from typing import Any
 
 from aiohttp import web
 
+from gateway.app.listening import CLOSE_SECONDS_MAX, UnderWay, server_tls
 from gateway.app.parts import Parts, make_clock, open_parts, smp_key_files
 from gateway.errors import Unavailable
 from gateway.exchange.delivery import Delivery
@@ -31,8 +30,8 @@ from gateway.web.as4 import PATH, As4Endpoint
 from gateway.web.smp import PREFIX, KeyFiles, OwnEndpoint, StorePublisher, smp_routes
 from gateway.worker import Handler, Worker
 
-REQUESTS_SECONDS_MAX = 20.0  # LIMIT: what is left to requests under way when we stop.
-JOBS_SECONDS_MAX = 20.0  # LIMIT: the same for jobs; an attempt that is cut off is repeated.
+JOBS_SECONDS_MAX = 20.0  # LIMIT: what is left to jobs when we stop; they run again anyway.
+BACKLOG_MAX = 1024  # LIMIT: connections that wait to be accepted.
 ENVELOPE_OVERHEAD_BYTES = 64 * 1024
 """What an envelope may add to a document."""
 
@@ -167,21 +166,26 @@ async def _serving(
     parts: Parts, writer: BatchWriter, listeners: Listeners, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Listen inside the block; at its end requests under way have a bounded time."""
-    options: dict[str, Any] = {"access_log": None, "shutdown_timeout": REQUESTS_SECONDS_MAX}
-    public = web.AppRunner(_public_app(parts, writer), **options)
-    api = ProblemRunner(build_api_app(_services(parts, stop)), **options)
+    under_way = UnderWay(stop)
+    public, api = _public_app(parts, writer), build_api_app(_services(parts, stop))
+    for app in (public, api):
+        under_way.watch(app)
+    runners = (
+        web.AppRunner(public, access_log=None, shutdown_timeout=CLOSE_SECONDS_MAX),
+        ProblemRunner(api, access_log=None, shutdown_timeout=CLOSE_SECONDS_MAX),
+    )
     try:
-        await public.setup()
-        await api.setup()
-        tls = _server_tls(parts.settings)
-        await web.SockSite(public, listeners.public, ssl_context=tls, backlog=1024).start()
-        await web.SockSite(api, listeners.api).start()
+        for runner in runners:
+            await runner.setup()
+        tls = server_tls(parts.settings)
+        await web.SockSite(
+            runners[0], listeners.public, ssl_context=tls, backlog=BACKLOG_MAX
+        ).start()
+        await web.SockSite(runners[1], listeners.api, backlog=BACKLOG_MAX).start()
         yield
     finally:
         stop.set()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(public.cleanup())
-            group.create_task(api.cleanup())
+        await under_way.finish(runners)
 
 
 def _public_app(parts: Parts, writer: BatchWriter) -> web.Application:
@@ -246,13 +250,3 @@ def _services(parts: Parts, stop: asyncio.Event) -> Services:
         ping=pinger.ping,
         ready=ready,
     )
-
-
-def _server_tls(settings: Settings) -> ssl.SSLContext | None:
-    """Return the TLS settings of the public listener; None where it speaks plain http."""
-    if settings.public_tls_certificate_file is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.public_tls_certificate_file, settings.public_tls_key_file)
-    return context

@@ -1,0 +1,71 @@
+"""What both listeners share: TLS, and ending without cutting off who is being answered."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.settings import Settings
+
+REQUESTS_SECONDS_MAX = 20.0  # LIMIT: what is left to requests under way when we stop.
+CLOSE_SECONDS_MAX = 2.0  # LIMIT: and then to the connections themselves.
+
+__all__ = ["CLOSE_SECONDS_MAX", "UnderWay", "server_tls"]
+
+
+class UnderWay:
+    """Counts the requests under way, so that stopping can wait for them.
+
+    aiohttp's own farewell stops reading at once, so that a request whose body is still arriving
+    could never end; this waits first.
+    """
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self._stop = stop
+        self._count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def watch(self, app: web.Application) -> None:
+        """Count the requests of *app*; once we stop, each answer closes its connection."""
+        app.middlewares.insert(0, self._counted)
+        app.on_response_prepare.append(self._say_farewell)
+
+    async def finish(self, runners: Sequence[web.AppRunner]) -> None:
+        """Stop listening, wait a bounded time for who is being answered, close the rest."""
+        for runner in runners:
+            for site in list(runner.sites):
+                await site.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REQUESTS_SECONDS_MAX):
+                await self._none.wait()
+        for runner in runners:
+            await runner.cleanup()
+
+    @web.middleware
+    async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._count += 1
+        self._none.clear()
+        try:
+            return await handler(request)
+        finally:
+            self._count -= 1
+            if not self._count:
+                self._none.set()
+
+    async def _say_farewell(self, _request: web.Request, response: web.StreamResponse) -> None:
+        if self._stop.is_set():
+            response.force_close()
+
+
+def server_tls(settings: Settings) -> ssl.SSLContext | None:
+    """Return the TLS settings of the public listener; None where it speaks plain http."""
+    if settings.public_tls_certificate_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.public_tls_certificate_file, settings.public_tls_key_file)
+    return context

@@ -80,6 +80,7 @@ class NewJob:
 # environment variables with such names as CHANNEL or PREFIX.
 SETTINGS = DBSettings(
     prefix="",
+    db_schema=None,
     channel=Channel("ch_pgqueuer"),
     function="fn_pgqueuer_changed",
     statistics_table="pgqueuer_statistics",
@@ -89,6 +90,7 @@ SETTINGS = DBSettings(
     trigger="tg_pgqueuer_changed",
     schedules_table="pgqueuer_schedules",
     durability=Durability.durable,
+    widen_id=True,
 )
 
 

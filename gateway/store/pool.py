@@ -7,7 +7,7 @@ serves the few functions that must look across dossiers.  Neither role owns a ta
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import UUID
@@ -194,11 +194,11 @@ async def _connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     except LOST as exc:
         if isinstance(exc, asyncpg.InternalClientError):
-            connection.terminate()
+            _terminate(connection)
         raise Unavailable(f"the database did not do it: {exc}", RETRY_SECONDS) from exc
     except asyncpg.InterfaceError as exc:
         # Of a closed connection this is the server's state, of an open one it is our own bug.
-        if not connection.is_closed():
+        if not _is_gone(connection):
             raise
         raise Unavailable(f"the database went away: {exc}", RETRY_SECONDS) from exc
     finally:
@@ -224,4 +224,17 @@ async def _roll_back(connection: asyncpg.Connection) -> None:
     try:
         await connection.execute("ROLLBACK", timeout=5)
     except (*UNREACHABLE, *LOST, asyncpg.InterfaceError, asyncpg.PostgresError):
+        _terminate(connection)
+
+
+def _is_gone(connection: asyncpg.Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        # The pool took the connection back by itself when the server closed it.
+        return True
+
+
+def _terminate(connection: asyncpg.Connection) -> None:
+    with suppress(asyncpg.InterfaceError):
         connection.terminate()

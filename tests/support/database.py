@@ -17,6 +17,53 @@ from gateway.store.migrate import upgrade
 
 TEMPLATE = "template_gateway"
 
+SCHEMA_QUERY = """
+WITH ours AS (
+    SELECT c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl
+    FROM pg_class c
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE '\\_pogo%'
+)
+SELECT format('column %s.%s %s%s%s storage %s', relname, attname,
+    format_type(atttypid, atttypmod), CASE WHEN attnotnull THEN ' not null' ELSE '' END,
+    ' default ' || pg_get_expr(adbin, adrelid), attstorage) AS line
+FROM ours JOIN pg_attribute a ON attrelid = ours.oid AND attnum > 0 AND NOT attisdropped
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE relkind = 'r'
+UNION ALL
+SELECT format('constraint %s %s', conrelid::regclass, pg_get_constraintdef(c.oid))
+FROM pg_constraint c JOIN ours ON ours.oid = conrelid WHERE contype <> 'n'
+UNION ALL
+SELECT 'index ' || pg_get_indexdef(oid) FROM ours WHERE relkind = 'i'
+UNION ALL
+SELECT format('security %s enabled %s forced %s', relname, relrowsecurity, relforcerowsecurity)
+FROM ours WHERE relkind = 'r'
+UNION ALL
+SELECT format('policy %s on %s for %s to %s using %s check %s', policyname, tablename, cmd,
+    roles, qual, with_check)
+FROM pg_policies WHERE schemaname = 'public'
+UNION ALL
+SELECT format('grant %s on %s to %s', string_agg(privilege_type, ', ' ORDER BY privilege_type),
+    relname, grantee::regrole)
+FROM ours, aclexplode(relacl) WHERE grantee::regrole::text LIKE 'gateway\\_%'
+GROUP BY relname, grantee
+UNION ALL
+SELECT format('grant select (%s) on %s to %s', string_agg(attname, ', ' ORDER BY attname),
+    relname, grantee::regrole)
+FROM ours JOIN pg_attribute ON attrelid = ours.oid, aclexplode(attacl)
+GROUP BY relname, grantee
+UNION ALL
+SELECT format('function %s %s', oid::regprocedure, md5(prosrc))
+FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+UNION ALL
+SELECT 'trigger ' || pg_get_triggerdef(t.oid)
+FROM pg_trigger t JOIN ours ON ours.oid = tgrelid WHERE NOT tgisinternal
+UNION ALL
+SELECT format('sequence %s', relname) FROM ours WHERE relkind = 'S'
+UNION ALL
+SELECT format('enum %s %s', enumtypid::regtype, string_agg(enumlabel, ', ' ORDER BY enumsortorder))
+FROM pg_enum GROUP BY enumtypid
+"""
+
 _numbers = itertools.count(1)
 
 
@@ -29,6 +76,12 @@ async def plan_of(connection, call):
     own = [one for one in queries if "pg_catalog" not in one.query]  # the driver asks for types
     plans = [await connection.fetch(f"EXPLAIN {one.query}", *one.args) for one in own]
     return "\n".join(line[0] for plan in plans for line in plan)
+
+
+async def schema_of(connection):
+    """Return the schema as text: what the catalogues say, one object a line, sorted."""
+    rows = await connection.fetch(SCHEMA_QUERY)
+    return "\n".join(sorted(row["line"] for row in rows)) + "\n"
 
 
 class TestServer:

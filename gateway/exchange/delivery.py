@@ -5,24 +5,27 @@ delivered, or broken with the reason on its timeline. The facts commit together 
 that says they are there, so running the job again changes nothing.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from as4.errors import As4Error
 from gateway.clock import Clock
-from gateway.errors import Fault
 from gateway.exchange.measure import Measured, measure_payload
 from gateway.exchange.payload import read_payload
-from gateway.exchange.states import Status, move
+from gateway.exchange.states import Status, check_move
 from gateway.store.archive import Archive
-from gateway.store.documents import append_event, find_document, set_document_facts
-from gateway.store.jobs import DocumentRef, documents_of
-from gateway.store.messages import StoredMessage, find_message
-from gateway.store.pool import Database, Transaction
+from gateway.store.deliveries import Finished, Step, finish_received, list_waiting
+from gateway.store.jobs import documents_of
+from gateway.store.messages import StoredMessage
+from gateway.store.pool import Database
 from ubl.errors import UblError
 
 __all__ = ["Delivery"]
+
+ROWS_MAX = 16  # LIMIT: messages of at most 1 MiB in memory at a time.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,67 +42,64 @@ class Delivery:
 
         Raises Unavailable when the archive or the database cannot be read now.
         """
+        by_dossier: defaultdict[UUID, list[UUID]] = defaultdict(list)
         for document in documents_of(payload):
-            await self._deliver(document)
+            by_dossier[document.dossier_id].append(document.document_id)
+        for dossier_id, document_ids in by_dossier.items():
+            for some in _portions(document_ids):
+                await self._deliver(dossier_id, some)
 
-    async def _deliver(self, document: DocumentRef) -> None:
-        async with self.db.transaction(document.dossier_id) as tx:
-            found = await find_document(tx, document.document_id)
-            if found is None or found.status != Status.RECEIVED:
-                return
-            message = await find_message(tx, document.document_id)
-        assert message is not None, "a received document came in a message"
-        measured, problem = await self._measure(message)
-        try:
-            async with self.db.transaction(document.dossier_id) as tx:
-                await self._record(tx, message, measured, problem)
-        except Fault as fault:
-            # Another worker was faster; what it recorded is what we would have.
-            if fault.code != "status-changed":
-                raise
+    async def _deliver(self, dossier_id: UUID, document_ids: Sequence[UUID]) -> None:
+        async with self.db.transaction(dossier_id) as tx:
+            waiting = await list_waiting(tx, document_ids)
+        finished = [await self._open(message) for message in waiting]
+        if finished:
+            async with self.db.transaction(dossier_id) as tx:
+                await finish_received(tx, finished, now=self.clock.now())
 
-    async def _measure(self, message: StoredMessage) -> tuple[Measured | None, str]:
-        """Return the facts of the document in *message*, and what is wrong with it, if anything."""
+    async def _open(self, message: StoredMessage) -> Finished:
+        """Return what becomes of the document in *message*; a broken one has no way back."""
+        measured: Measured | None = None
         try:
             measured = await measure_payload(
                 lambda: read_payload(self.archive, message, bytes_max=self.envelope_bytes_max)
             )
+            problem = measured.problem
         except (As4Error, UblError) as error:
-            return None, f"the stored message cannot be opened: {error}"
-        return measured, measured.problem
-
-    async def _record(
-        self, tx: Transaction, message: StoredMessage, measured: Measured | None, problem: str
-    ) -> None:
-        """Write status, facts and timeline of the document that *message* brought."""
-        now, document_id = self.clock.now(), message.document_id
+            problem = f"the stored message cannot be opened: {error}"
         status = Status.BROKEN if problem else Status.DELIVERED
-        await move(tx, document_id, Status.RECEIVED, status, now=now)
-        received = {
-            "text": f"Received from access point {message.sending_ap}, receipt sent",
-            "message_id": message.message_id,
-            "sending_ap": message.sending_ap,
-        }
-        await append_event(tx, document_id, "received", received, now=message.created_at)
-        facts: dict[str, Any] = {}
-        if measured is not None:
-            await set_document_facts(
-                tx,
-                document_id,
-                kind=measured.kind,
-                number=measured.number or None,
-                content_sha256=measured.document_sha256,
-                size_bytes=measured.size_bytes,
-            )
-            facts = _facts(measured)
+        check_move(Status.RECEIVED, status)
+        return Finished(
+            document_id=message.document_id,
+            status=status,
+            kind=measured.kind if measured else None,
+            number=(measured.number or None) if measured else None,
+            content_sha256=measured.document_sha256 if measured else None,
+            size_bytes=measured.size_bytes if measured else None,
+            steps=(_received(message), self._ended(status, measured, problem)),
+        )
+
+    def _ended(self, status: Status, measured: Measured | None, problem: str) -> Step:
+        """Return the last step of the timeline; digests in hexadecimal."""
         text = f"The document cannot be read: {problem}" if problem else "Delivered"
-        await append_event(tx, document_id, status, {"text": text, **facts}, now=now)
+        detail: dict[str, Any] = {"text": text}
+        if measured is not None:
+            detail["envelope_sha256"] = measured.envelope_sha256.hex()
+            detail["document_sha256"] = measured.document_sha256.hex()
+            detail["size_bytes"] = measured.size_bytes
+        return Step(self.clock.now(), status, detail)
 
 
-def _facts(measured: Measured) -> dict[str, Any]:
-    """Return what the timeline says of a document that was opened; digests in hexadecimal."""
-    return {
-        "envelope_sha256": measured.envelope_sha256.hex(),
-        "document_sha256": measured.document_sha256.hex(),
-        "size_bytes": measured.size_bytes,
+def _received(message: StoredMessage) -> Step:
+    """Return the first step of the timeline: what the receipt acknowledged, and when."""
+    detail = {
+        "text": f"Received from access point {message.sending_ap}, receipt sent",
+        "message_id": message.message_id,
+        "sending_ap": message.sending_ap,
     }
+    return Step(message.created_at, Status.RECEIVED, detail)
+
+
+def _portions(document_ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    for start in range(0, len(document_ids), ROWS_MAX):
+        yield document_ids[start : start + ROWS_MAX]

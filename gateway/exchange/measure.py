@@ -4,6 +4,7 @@ Two passes in bounded memory: the first finds where the document starts and ends
 hashes exactly those bytes and reads the document's number. A small envelope is kept in between.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from ubl.xml import Scanner
 
 KEPT_BYTES_MAX = 1024 * 1024  # LIMIT: larger envelopes are decrypted a second time instead.
 
+NUMBER_BYTES_MAX = 256 * 1024  # LIMIT: a number is among the first elements, or there is none.
+THREAD_BYTES_MIN = 64 * 1024
+"""From this size on a piece is parsed in the thread pool."""
 _NUMBER = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}ID"
 
 PieceSource = Callable[[], AsyncIterator[bytes]]
@@ -101,7 +105,8 @@ async def _outline(pieces: AsyncIterator[bytes]) -> _Outline:
             kept.append(piece)
         else:
             kept.clear()
-        problem = problem or _attempt(reader, piece)
+        if not problem:
+            problem = await _scanned(reader, piece)
     problem = problem or _attempt(reader, None)
     assert reader.payload_offset is not None
     end = reader.payload_end if reader.payload_end is not None and not problem else size
@@ -113,6 +118,13 @@ async def _outline(pieces: AsyncIterator[bytes]) -> _Outline:
         problem=problem,
         kept=tuple(kept) if size <= KEPT_BYTES_MAX else None,
     )
+
+
+async def _scanned(reader: EnvelopeReader, piece: bytes) -> str:
+    """Feed *piece* as `_attempt` does; a long one in a thread, for it may hold many elements."""
+    if len(piece) < THREAD_BYTES_MIN:
+        return _attempt(reader, piece)
+    return await asyncio.to_thread(_attempt, reader, piece)
 
 
 def _attempt(reader: EnvelopeReader, piece: bytes | None) -> str:
@@ -138,12 +150,14 @@ class _NumberReader:
     def __init__(self) -> None:
         self.number = ""
         self._failed = False
+        self._fed = 0
         self._scanner = Scanner(self._start, self._end)
 
     def feed(self, piece: bytes) -> None:
         """Take the next piece of the document; once the number is found nothing happens."""
-        if self._failed:
+        if self._failed or self._fed > NUMBER_BYTES_MAX:
             return
+        self._fed += len(piece)
         try:
             self._scanner.feed(piece)
         except MalformedXml:

@@ -11,11 +11,17 @@ import pytest
 
 from as4.compression import gzip_compress
 from gateway.exchange.content import open_document
+from gateway.exchange.delivery import ROWS_MAX
 from gateway.exchange.measure import KEPT_BYTES_MAX, cut, measure_payload
 from gateway.exchange.payload import read_payload
 from gateway.store.documents import find_document, list_events
 from gateway.store.messages import find_message
-from tests.support.messages import UBL_INVOICE, a_business_envelope, a_sealed_message
+from tests.support.messages import (
+    UBL_INVOICE,
+    a_business_envelope,
+    a_sealed_message,
+    a_user_message,
+)
 from tests.support.reception import a_receiver
 from ubl.errors import BadBusinessHeader
 
@@ -69,6 +75,24 @@ async def test_running_the_job_again_changes_nothing(database, tmp_path):
         payload = {"documents": [[str(receiver.dossier_id), str(first[0].id)]]}
         await receiver.delivery().process_received(payload)
         assert await delivered(receiver) == first
+
+
+async def test_a_batch_is_delivered_whole_whatever_was_done_of_it(database, tmp_path):
+    async with a_receiver(database, tmp_path) as receiver:
+        for number in range(ROWS_MAX + 3):
+            payload = gzip_compress(a_business_envelope(INVOICE, instance_identifier=str(number)))
+            message = a_user_message(message_id=f"{number}@blue.example")
+            await receiver.post(a_sealed_message(message, payload=payload))
+        rows = await receiver.rows("SELECT dossier_id, id FROM documents ORDER BY id")
+        named = [[str(row["dossier_id"]), str(row["id"])] for row in rows]
+        await receiver.delivery().process_received({"documents": named[3:5]})
+        await receiver.delivery().process_received({"documents": named})
+        async with database.transaction(receiver.dossier_id) as tx:
+            timelines = [await list_events(tx, row["id"]) for row in rows]
+    assert [[event.name for event in events] for events in timelines] == [
+        ["received", "delivered"] for _ in rows
+    ]
+    assert [[event.seq for event in events] for events in timelines] == [[1, 2] for _ in rows]
 
 
 async def test_two_workers_at_once_deliver_once(database, tmp_path):

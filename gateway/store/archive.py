@@ -2,14 +2,16 @@
 
 A body arrives in a spool file and becomes part of the archive by `keep`, which returns only when
 its bytes and its name are on the disk; the commit that names it comes after that.
-What was never kept is swept away at start.  Files hold what was on the wire (signed, encrypted),
-or, outbound, the document as the caller gave it; folders are 0700 and files 0600.
+What was never kept is swept away at start; what was kept, but is in no row because of a crash
+before the commit, goes by `gateway.store.leftovers`.
+Files hold what was on the wire (signed, encrypted), or, outbound, the document as the caller gave
+it; folders are 0700 and files 0600.
 """
 
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -150,21 +152,17 @@ class Archive:
 
     def sweep_leftovers(self) -> int:
         """Remove what killed processes left in the spool; return how many files."""
-        return sum(_remove_if_orphan(path) for path in self._spool.iterdir())
+        return sum(_remove_if_orphan(path) for path in self._spool.iterdir() if path.name != ".now")
 
-    def sweep_unnamed(self, named: Collection[str], *, older_than: float) -> int:
-        """Remove kept files no row names, last changed before *older_than* (POSIX seconds).
+    def idle_names(self, *, seconds: float) -> list[str]:
+        """Return the kept names whose files were written at least *seconds* ago, sorted.
 
-        They stem from a crash between `keep` and the commit.  *older_than* keeps away from files
-        whose commit is under way.
+        Younger ones may belong to a commit under way.  The disk's own clock decides.
         """
-        removed = 0
-        for name in set(self.names()) - set(named):
-            path = self._path(name)
-            if path.stat().st_mtime < older_than:
-                path.unlink(missing_ok=True)
-                removed += 1
-        return removed
+        mark = self._spool / ".now"
+        mark.touch(mode=0o600)
+        before = mark.stat().st_mtime - seconds
+        return [name for name in self.names() if self._path(name).stat().st_mtime <= before]
 
     def _path(self, name: str) -> Path:
         _check_name(name)

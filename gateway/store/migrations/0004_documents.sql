@@ -42,6 +42,8 @@ ALTER TABLE documents ALTER COLUMN content SET STORAGE EXTERNAL;
 
 CREATE INDEX documents_newest ON documents (dossier_id, created_at DESC, id DESC);
 
+CREATE INDEX documents_content_file ON documents (content_file) WHERE content_file IS NOT NULL;
+
 -- What still has a way to go, for the sweep.
 CREATE INDEX documents_under_way ON documents (updated_at)
     WHERE status IN ('received', 'accepted', 'sealed', 'sending');
@@ -85,7 +87,8 @@ CREATE POLICY received_document ON documents FOR INSERT TO gateway_exchange
     WITH CHECK (direction = 'in' AND status = 'received');
 
 GRANT SELECT, INSERT, UPDATE ON documents TO gateway_app;
-GRANT SELECT (id, dossier_id, direction, status, updated_at) ON documents TO gateway_exchange;
+GRANT SELECT (id, dossier_id, direction, status, content_file, updated_at) ON documents
+    TO gateway_exchange;
 GRANT INSERT ON documents TO gateway_exchange;
 -- A timeline only grows.
 GRANT SELECT, INSERT ON document_events TO gateway_app;

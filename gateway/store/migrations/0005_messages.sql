@@ -51,6 +51,7 @@ CREATE UNIQUE INDEX messages_inbound_instance ON messages (instance, document_di
     WHERE direction = 'in' AND NOT is_repeat;
 CREATE UNIQUE INDEX messages_outbound_identity ON messages (message_id) WHERE direction = 'out';
 CREATE INDEX messages_document ON messages (document_id);
+CREATE INDEX messages_wire_file ON messages (wire_file) WHERE wire_file IS NOT NULL;
 
 CREATE TABLE attempts (
     message_row_id uuid NOT NULL REFERENCES messages,
@@ -74,9 +75,10 @@ ALTER TABLE attempts FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_dossier ON messages TO gateway_app USING (dossier_id = gateway_dossier());
 CREATE POLICY own_dossier ON attempts TO gateway_app USING (dossier_id = gateway_dossier());
 
--- A duplicate is a duplicate whichever dossier the first one went to.
+-- A duplicate is a duplicate whichever dossier the first one went to; and a file that any message
+-- names is not a leftover.
 CREATE POLICY received_message ON messages FOR SELECT TO gateway_exchange
-    USING (direction = 'in');
+    USING (direction = 'in' OR wire_file IS NOT NULL);
 CREATE POLICY receive_message ON messages FOR INSERT TO gateway_exchange
     WITH CHECK (direction = 'in');
 

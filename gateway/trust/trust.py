@@ -3,6 +3,9 @@
 A certificate is checked against the pinned authorities of one use (sign, encrypt) and remembered
 by its bytes until the first of its chain expires. Its revocation is asked for every message, of
 the lists in memory; the issuing authority's own certificate is asked for too.  [RFC5280 §6.3]
+
+Only lists are asked, not responders (OCSP): one list answers for every peer, and no message has to
+wait for somebody else's server.
 """
 
 import asyncio
@@ -85,6 +88,13 @@ class Trust:
         """Return the access point certificate in *der* if we may encrypt for it, else raise."""
         return self._check(der, Use.ENCRYPT, now).certificate
 
+    def check_publisher(self, der: bytes, now: datetime) -> Certificate:
+        """Return the metadata publisher's certificate in *der* if it may sign, else raise.
+
+        For a Trust whose authorities are those of publishers.
+        """
+        return self._check(der, Use.SMP, now).certificate
+
     def cached_revocation(self, certificate: Certificate, now: datetime) -> Revocation | None:
         """Return the answer if the lists in memory give one, else None; never waits."""
         answer = _worst([self._ask_memory(link, now) for link in self._links(certificate)])
@@ -155,7 +165,7 @@ class Trust:
             yield _Link(load_certificate(issuer.public_bytes(Encoding.DER)), root)
 
     def _links(self, certificate: Certificate) -> tuple[_Link, ...]:
-        for use in (Use.SIGN, Use.ENCRYPT):
+        for use in Use:
             known = self._known.get((use, certificate.fingerprint))
             if known is not None:
                 return known.links
@@ -163,7 +173,7 @@ class Trust:
 
     def _ask_memory(self, link: _Link, now: datetime) -> Revocation:
         if _has_no_address(link.certificate):
-            return Revocation.GOOD
+            return self._without_address()
         return _best(
             self._judge(link, self._lists.find(url, link.issuer), now)
             for url in link.certificate.crl_urls
@@ -171,13 +181,16 @@ class Trust:
 
     async def _ask(self, link: _Link, now: datetime) -> Revocation:
         if _has_no_address(link.certificate):
-            return Revocation.GOOD
+            return self._without_address()
         for url in link.certificate.crl_urls:
             crl = await self._lists.get(url, link.issuer, now)
             answer = self._judge(link, crl, now)
             if answer is not Revocation.UNKNOWN:
                 return answer
         return Revocation.UNKNOWN
+
+    def _without_address(self) -> Revocation:
+        return Revocation.GOOD if self._accept_without_address else Revocation.UNKNOWN
 
     def _judge(self, link: _Link, crl: Crl | None, now: datetime) -> Revocation:
         if crl is None:

@@ -235,11 +235,21 @@ def test_use_decides_which_key_usage_is_needed(tmp_path):
         trust.check_recipient(leaf("sign-only").certificate_der, NOW)
 
 
+def test_a_publisher_is_judged_by_the_publishers_authority(tmp_path):
+    known = Anchors.load(pki().root.certificate_pem, pki().smp_ca.certificate_pem)
+    trust = a_trust(tmp_path, known=known)
+    der = leaf("publisher").certificate_der
+    assert trust.check_publisher(der, NOW).subject_cn == "PSM000001"
+    with pytest.raises(FailedAuthentication):
+        trust.check_publisher(leaf("sender").certificate_der, NOW)
+
+
 async def test_a_certificate_nobody_can_revoke_is_a_setting(tmp_path):
     strict = a_trust(tmp_path, accept=False)
     der = leaf("sender").certificate_der
     with pytest.raises(FailedAuthentication, match="names no address"):
         strict.check_signer(der, NOW)
+    assert await strict.revocation(load_certificate(der), NOW) is Revocation.UNKNOWN
     lenient = a_trust(tmp_path, accept=True)
     assert await lenient.revocation(lenient.check_signer(der, NOW), NOW) is Revocation.GOOD
 

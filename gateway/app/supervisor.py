@@ -65,6 +65,9 @@ class Supervisor:
         Raises what `gateway.app.startup` and the embedded server raise at the start.
         """
         settings = self._settings
+        for address in (settings.public_listen, settings.api_listen):
+            # Sharing a port is for our own children; with another gateway it is a mistake.
+            bind(address, shared=False).close()
         # Bound but not listening, these keep the ports for the children and know port 0's number.
         with (
             bind(settings.public_listen, shared=True) as public,

@@ -141,6 +141,9 @@ async def test_several_processes_share_the_ports_and_one_that_dies_is_replaced(t
 
         for _ in range(6):
             assert await gateway.get("/health/ready", key=False) == 200
+        port = urlsplit(gateway.ready["api"]).port
+        code, said = await outcome(config, "--processes", "2", "--api-listen", f"127.0.0.1:{port}")
+        assert (code, f"cannot listen on 127.0.0.1:{port}" in said) == (2, True)
         family = gateway.family()
         assert await gateway.end() == 0
     assert not [each for each in family if each.is_running()]

@@ -296,7 +296,7 @@ class EmbeddedPostgres:
             *(f"--{name}={value}" for name, value in settings.items()),
         ]
         with self.log.open("ab") as log:
-            return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603
+            return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # noqa: S603 - own words
                 command,
                 stdout=log,
                 stderr=subprocess.STDOUT,

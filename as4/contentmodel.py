@@ -48,7 +48,7 @@ class Model:
         names, position = self._names, 0
         found: list[list[etree._Element]] = [[] for _ in names]
         for child in children:
-            tag = child.tag
+            tag: object = child.tag
             if not isinstance(tag, str):
                 continue  # a comment or a processing instruction
             while position < len(names) and names[position] != tag:
@@ -82,6 +82,31 @@ class Exact:
         if [child.tag for child in children] == self._names:
             return children
         return [child for (child,) in self._model.read(element)]
+
+
+class Shape:
+    """The whole tree that an element nearly always is, to read it in one step.
+
+    *outline* are (name, number of children) of all its elements, in document order.
+    It is a shortcut beside models: what does not match is for them to read or to refuse.
+    """
+
+    __slots__ = ("_counts", "_names")
+
+    def __init__(self, *outline: tuple[str, int]) -> None:
+        self._names = [name for name, _ in outline]
+        self._counts = [count for _, count in outline]
+
+    def match(self, element: etree._Element) -> list[etree._Element] | None:
+        """Return the elements of the tree in document order, None if it is not of this shape.
+
+        Comments and processing instructions count as children, so that a tree with any does not
+        match.
+        """
+        elements = list(element.iter())
+        if [node.tag for node in elements] != self._names:
+            return None
+        return elements if [len(node) for node in elements] == self._counts else None
 
 
 def leaf_text(element: etree._Element, error: type[As4Error] = InvalidHeader) -> str:

@@ -32,7 +32,6 @@ from as4.certificates import Certificate
 from as4.envelope import Envelope, find_message_id, index_ids, open_envelope, parse_root
 from as4.errors import (
     As4Error,
-    DecompressionFailure,
     ExternalPayloadError,
     FailedDecryption,
 )
@@ -251,7 +250,7 @@ class MessageReader:
         payload: bytes | None = None
         if envelope.attachment_digest is not None:
             payload = self._attachment.close(envelope.attachment_digest)
-            self._check_compression(envelope.user_message)
+            usermessage.check_compression(envelope.user_message, self._pmode)
         part = self._attachment
         return ReceivedMessage(
             user_message=envelope.user_message,
@@ -265,15 +264,6 @@ class MessageReader:
             payload=payload,
             compressed=envelope.user_message.compressed,
         )
-
-    def _check_compression(self, message: UserMessage) -> None:
-        """Raise DecompressionFailure if the payload is compressed by a method unknown to us.
-
-        [AS4 §3.1]
-        """
-        kind = message.parts[0].compression_type
-        if kind not in (None, self._pmode.compression_type):
-            raise DecompressionFailure(f"CompressionType {kind!r} is not known")
 
 
 class _Attachment:

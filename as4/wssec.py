@@ -12,6 +12,7 @@ Opening the attachment with the key is the business of `as4.xmlenc` and `as4.unp
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from lxml import etree
@@ -26,7 +27,7 @@ from as4.algorithms import (
     AlgorithmSuite,
 )
 from as4.certificates import Certificate, KeyPair
-from as4.contentmodel import Exact, Model, leaf_bytes, local_name
+from as4.contentmodel import Exact, Model, Shape, leaf_bytes, local_name
 from as4.envelope import Envelope, Ids
 from as4.errors import FailedAuthentication, PolicyNoncompliance
 from as4.namespaces import DS, WSSE, WSSE11, WSU, XENC, XENC11, qname
@@ -55,6 +56,16 @@ _DATA_REFERENCE = qname(XENC, "DataReference")
 _MGF = qname(XENC11, "MGF")
 
 _E = PolicyNoncompliance
+# What each of them always is; the models say what is wrong with any other.
+_KEY_SHAPE = Shape(
+    (_ENCRYPTED_KEY, 4), (_METHOD, 2), (_DIGEST_METHOD, 0), (_MGF, 0),
+    (_KEY_INFO, 1), (_STR, 1), (_TOKEN_REFERENCE, 0), (_CIPHER_DATA, 1), (_CIPHER_VALUE, 0),
+    (_REFERENCE_LIST, 1), (_DATA_REFERENCE, 0),
+)  # fmt: skip
+_DATA_SHAPE = Shape(
+    (_ENCRYPTED_DATA, 3), (_METHOD, 0), (_KEY_INFO, 1), (_STR, 1), (_TOKEN_REFERENCE, 0),
+    (_CIPHER_DATA, 1), (_CIPHER_REFERENCE, 1), (_TRANSFORMS, 1), (_TRANSFORM, 0),
+)  # fmt: skip
 _KEY_INFO_MODEL = Exact(_STR, error=_E)
 _STR_MODEL = Exact(_TOKEN_REFERENCE, error=_E)
 _KEY_MODEL = Model(
@@ -97,13 +108,8 @@ def parse_security(
     Raises PolicyNoncompliance unless there is exactly one header for us, signed, and encrypted
     where it must be, with the algorithms of *suite* and certificates in X509v3 tokens.
     """
-    if len(envelope.securities) != 1:
-        raise PolicyNoncompliance(f"there are {len(envelope.securities)} Security headers, not 1")
-    signatures, keys, data = _sort_children(envelope.securities[0])
-    if len(signatures) != 1:
-        raise PolicyNoncompliance(f"the message has {len(signatures)} signatures, not 1")
-    signature = xmldsig.parse_signature(signatures[0], suite)
-    signer = _find_token(signature.key_info, ids)
+    signatures, keys, data = _sort_children(_only_header(envelope))
+    signature, signer = _parse_signed(signatures, ids, suite)
     expected = 0 if href is None else 1
     if (len(keys), len(data)) != (expected, expected):
         found = f"{len(keys)} EncryptedKey and {len(data)} EncryptedData"
@@ -113,6 +119,16 @@ def parse_security(
         encrypted_key = _parse_encrypted_key(keys[0], data[0], ids, suite)
         _check_encrypted_data(data[0], keys[0], ids, suite, href)
     return SecurityHeader(signature, signer, encrypted_key)
+
+
+def parse_signature(envelope: Envelope, ids: Ids, suite: AlgorithmSuite) -> tuple[Signature, bytes]:
+    """Read the signature of *envelope* and its signer's certificate (DER), whatever is encrypted.
+
+    For those who explain a message that `parse_security` refuses, with the same demands on what
+    is read.
+    """
+    signatures, _, _ = _sort_children(_only_header(envelope))
+    return _parse_signed(signatures, ids, suite)
 
 
 def check_coverage(
@@ -232,6 +248,21 @@ def build_encrypted_key(
     )
 
 
+def _only_header(envelope: Envelope) -> etree._Element:
+    if len(envelope.securities) != 1:
+        raise PolicyNoncompliance(f"there are {len(envelope.securities)} Security headers, not 1")
+    return envelope.securities[0]
+
+
+def _parse_signed(
+    signatures: Sequence[etree._Element], ids: Ids, suite: AlgorithmSuite
+) -> tuple[Signature, bytes]:
+    if len(signatures) != 1:
+        raise PolicyNoncompliance(f"the message has {len(signatures)} signatures, not 1")
+    signature = xmldsig.parse_signature(signatures[0], suite)
+    return signature, _find_token(_find_reference(signature.key_info), ids)
+
+
 def _sort_children(
     security: etree._Element,
 ) -> tuple[list[etree._Element], list[etree._Element], list[etree._Element]]:
@@ -257,19 +288,18 @@ def _resolve(uri: str, ids: Ids) -> etree._Element:
     return element
 
 
-def _follow(key_info: etree._Element, ids: Ids) -> tuple[etree._Element, etree._Element]:
-    """Return the wsse:Reference in *key_info* and the element it leads to."""
+def _find_reference(key_info: etree._Element) -> etree._Element:
+    """Return the wsse:Reference in *key_info*, which must name a key in no other way."""
     (holder,) = _KEY_INFO_MODEL.read(key_info)
-    (reference,) = _STR_MODEL.read(holder)
-    return reference, _resolve(reference.get("URI") or "", ids)
+    return _STR_MODEL.read(holder)[0]
 
 
-def _find_token(key_info: etree._Element, ids: Ids) -> bytes:
-    """Return the certificate (DER) of the token that *key_info* refers to.
+def _find_token(reference: etree._Element, ids: Ids) -> bytes:
+    """Return the certificate (DER) of the token that *reference* leads to.
 
     A key that is named in any other way is refused.  [WSS-X509 §3.3] [PEPPOL-AS4 §2]
     """
-    reference, token = _follow(key_info, ids)
+    token = _resolve(reference.get("URI") or "", ids)
     if token.tag != _TOKEN:
         raise PolicyNoncompliance(f"the key is a {local_name(token)}, not a BinarySecurityToken")
     # The types may be left out at the reference, and the encoding at the token: it is the default.
@@ -280,23 +310,47 @@ def _find_token(key_info: etree._Element, ids: Ids) -> bytes:
     return leaf_bytes(token, PolicyNoncompliance)
 
 
+class _KeyParts(NamedTuple):
+    method: etree._Element
+    digest: etree._Element
+    mask: etree._Element
+    token_reference: etree._Element
+    value: etree._Element
+    data_reference: etree._Element | None
+
+
+def _find_key_parts(key: etree._Element, suite: AlgorithmSuite) -> _KeyParts:
+    usual = _KEY_SHAPE.match(key)
+    if usual is not None:
+        _, method, digest, mask, _, _, reference, _, value, _, listed = usual
+        return _KeyParts(method, digest, mask, reference, value, listed)
+    (method,), (key_info,), (cipher,), lists = _KEY_MODEL.read(key)
+    _expect_key_transport(method, suite)
+    # Without DigestMethod and MGF, SHA-1 would be meant: both must be there.  [XMLENC §5.5.2]
+    digest, mask = _OAEP_MODEL.read(method)
+    (value,) = _CIPHER_VALUE_MODEL.read(cipher)
+    data = _REFERENCE_LIST_MODEL.read(lists[0])[0] if lists else None
+    return _KeyParts(method, digest, mask, _find_reference(key_info), value, data)
+
+
+def _expect_key_transport(method: etree._Element, suite: AlgorithmSuite) -> None:
+    if method.get("Algorithm") != suite.key_transport:
+        raise PolicyNoncompliance(f"key transport {method.get('Algorithm')} is refused")
+
+
 def _parse_encrypted_key(
     key: etree._Element, data: etree._Element, ids: Ids, suite: AlgorithmSuite
 ) -> EncryptedKey:
     """Read the EncryptedKey *key*, which may say that it is for *data*.  [XMLENC §3.5.1]"""
-    (method,), (key_info,), (cipher,), lists = _KEY_MODEL.read(key)
-    if method.get("Algorithm") != suite.key_transport:
-        raise PolicyNoncompliance(f"key transport {method.get('Algorithm')} is refused")
-    # Without DigestMethod and MGF, SHA-1 would be meant: both must be there.  [XMLENC §5.5.2]
-    digest, mask = _OAEP_MODEL.read(method)
-    _expect_algorithm(digest, suite.key_transport_digest)
-    _expect_algorithm(mask, suite.key_transport_mgf)
-    if lists:
-        (listed,) = _REFERENCE_LIST_MODEL.read(lists[0])
-        if _resolve(listed.get("URI") or "", ids) is not data:
-            raise PolicyNoncompliance("EncryptedKey is not the key of EncryptedData")
-    (value,) = _CIPHER_VALUE_MODEL.read(cipher)
-    return EncryptedKey(_find_token(key_info, ids), leaf_bytes(value, PolicyNoncompliance))
+    parts = _find_key_parts(key, suite)
+    _expect_key_transport(parts.method, suite)
+    _expect_algorithm(parts.digest, suite.key_transport_digest)
+    _expect_algorithm(parts.mask, suite.key_transport_mgf)
+    listed = parts.data_reference
+    if listed is not None and _resolve(listed.get("URI") or "", ids) is not data:
+        raise PolicyNoncompliance("EncryptedKey is not the key of EncryptedData")
+    recipient = _find_token(parts.token_reference, ids)
+    return EncryptedKey(recipient, leaf_bytes(parts.value, PolicyNoncompliance))
 
 
 def _check_encrypted_data(
@@ -308,16 +362,20 @@ def _check_encrypted_data(
     """
     if data.get("Type") != ATTACHMENT_CONTENT_ONLY:
         raise PolicyNoncompliance(f"EncryptedData of type {data.get('Type')} is refused")
-    method, key_info, holder = _DATA_MODEL.read(data)
+    usual = _DATA_SHAPE.match(data)
+    if usual is not None:
+        _, method, _, _, reference, _, cipher, _, transform = usual
+    else:
+        method, key_info, holder = _DATA_MODEL.read(data)
+        reference = _find_reference(key_info)
+        (cipher,) = _CIPHER_REFERENCE_MODEL.read(holder)
+        (transform,) = _TRANSFORM_MODEL.read(_TRANSFORMS_MODEL.read(cipher)[0])
     _expect_algorithm(method, suite.data_encryption)
-    if _follow(key_info, ids)[1] is not key:
+    if _resolve(reference.get("URI") or "", ids) is not key:
         raise PolicyNoncompliance("EncryptedData names another key than the EncryptedKey")
-    (cipher,) = _CIPHER_REFERENCE_MODEL.read(holder)
     uri = cipher.get("URI") or ""
     if not is_same_cid(uri, href):
         raise PolicyNoncompliance(f"EncryptedData is for {uri[:200]!r}, not the payload")
-    (transforms,) = _TRANSFORMS_MODEL.read(cipher)
-    (transform,) = _TRANSFORM_MODEL.read(transforms)
     _expect_algorithm(transform, ATTACHMENT_CIPHERTEXT)
 
 

@@ -19,7 +19,7 @@ from lxml import etree
 
 from as4 import algorithms
 from as4.algorithms import AlgorithmSuite
-from as4.contentmodel import Exact, Model, leaf_bytes
+from as4.contentmodel import Exact, Model, Shape, leaf_bytes
 from as4.errors import FailedAuthentication, PolicyNoncompliance
 from as4.namespaces import DS, EC, qname
 from ubl import xml
@@ -48,6 +48,9 @@ _REFERENCE_MODEL = Model(
     (_TRANSFORMS, 0, 1), (_DIGEST_METHOD, 1, 1), (_DIGEST_VALUE, 1, 1), error=_E
 )
 _TRANSFORMS_MODEL = Model((_TRANSFORM, 1, REFERENCES_MAX), error=_E)
+_USUAL_REFERENCE = Shape(
+    (_REFERENCE, 3), (_TRANSFORMS, 1), (_TRANSFORM, 0), (_DIGEST_METHOD, 0), (_DIGEST_VALUE, 0)
+)
 
 # A prefix, or "#default" for the namespace without one.  [EXC-C14N §4]
 _PREFIX = re.compile(r"#default|[\w.\-]+")
@@ -119,10 +122,13 @@ def parse_reference(element: etree._Element) -> Reference:
 
     Raises PolicyNoncompliance if it is not shaped like one.  [XMLDSIG §4.4.3]
     """
-    holders, (method,), (value,) = _REFERENCE_MODEL.read(element)
-    transforms: tuple[Transform, ...] = ()
-    if holders:
-        (steps,) = _TRANSFORMS_MODEL.read(holders[0])
+    usual = _USUAL_REFERENCE.match(element)
+    if usual is not None:
+        _, _, step, method, value = usual
+        transforms: tuple[Transform, ...] = (Transform(step.get("Algorithm") or ""),)
+    else:
+        holders, (method,), (value,) = _REFERENCE_MODEL.read(element)
+        steps = _TRANSFORMS_MODEL.read(holders[0])[0] if holders else []
         transforms = tuple([_parse_transform(step) for step in steps])
     if len(method):
         raise PolicyNoncompliance("DigestMethod has parameters")

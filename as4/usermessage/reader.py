@@ -2,12 +2,18 @@
 
 import re
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from lxml import etree
 
-from as4.contentmodel import ANY, Exact, Model, leaf_text
+from as4.contentmodel import ANY, Exact, Model, Shape, leaf_text
 from as4.envelope import MESSAGE_ID_CHARS_MAX
-from as4.errors import ExternalPayloadError, InvalidHeader, ValueNotRecognized
+from as4.errors import (
+    DecompressionFailure,
+    ExternalPayloadError,
+    InvalidHeader,
+    ValueNotRecognized,
+)
 from as4.namespaces import EBMS, qname
 from as4.pmode import PEPPOL, PMode
 from as4.usermessage.values import (
@@ -58,6 +64,14 @@ _PAYLOAD_INFO_MODEL = Model((_PART_INFO, 1, ANY))
 _PART_INFO_MODEL = Model(
     (qname(EBMS, "Schema"), 0, 1), (qname(EBMS, "Description"), 0, 1), (_PART_PROPERTIES, 0, 1)
 )
+# What Peppol makes of them: a message of any other shape is read by the models above.
+_USUAL_SHAPE = Shape(
+    (_USER_MESSAGE, 5), (_INFO, 2), (_TIMESTAMP, 0), (_MESSAGE_ID, 0),
+    (_PARTY_INFO, 2), (_FROM, 2), (_PARTY_ID, 0), (_ROLE, 0), (_TO, 2), (_PARTY_ID, 0), (_ROLE, 0),
+    (_COLLABORATION, 4), (_AGREEMENT, 0), (_SERVICE, 0), (_ACTION, 0), (_CONVERSATION, 0),
+    (_PROPERTIES, 2), (_PROPERTY, 0), (_PROPERTY, 0),
+    (_PAYLOAD_INFO, 1), (_PART_INFO, 1), (_PART_PROPERTIES, 2), (_PROPERTY, 0), (_PROPERTY, 0),
+)  # fmt: skip
 
 _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -73,24 +87,21 @@ def parse_user_message(messaging: etree._Element, pmode: PMode = PEPPOL) -> User
     property or where its CharacterSet cannot be the name of one.  [EBMS3 §5.2.2] [AS4 §3.1]
     """
     (user_message,) = _MESSAGING_MODEL.read(messaging)
-    (info,), (parties,), (collaboration,), properties, payloads = _MODEL.read(user_message)
-    (timestamp,), (message_id,), _ = _INFO_MODEL.read(info)
-    sender, receiver = _PARTY_INFO_MODEL.read(parties)
-    agreements, (service,), (action,), (conversation,) = _COLLABORATION_MODEL.read(collaboration)
-    service_value, action_value = _text(service), _text(action)
+    parts = _find_usual(user_message) or _find_parts(user_message)
+    service, action = _text(parts.service), _text(parts.action)
     return UserMessage(
-        message_id=parse_message_id(message_id),
-        timestamp=parse_timestamp(timestamp),
-        sender=_parse_party(sender),
-        receiver=_parse_party(receiver),
-        agreement=_parse_agreement(agreements),
-        service=Service(service_value, service.get("type")),
-        action=action_value,
-        conversation_id=_text(conversation),
+        message_id=parse_message_id(parts.message_id),
+        timestamp=parse_timestamp(parts.timestamp),
+        sender=_parse_party(*parts.sender),
+        receiver=_parse_party(*parts.receiver),
+        agreement=_parse_agreement(parts.agreements),
+        service=Service(service, parts.service.get("type")),
+        action=action,
+        conversation_id=_text(parts.conversation),
         mpc=user_message.get("mpc"),
-        properties=_parse_properties(properties),
-        parts=_parse_payload_info(payloads),
-        is_ping=service_value == pmode.test_service and action_value == pmode.test_action,
+        properties=_parse_properties(parts.properties),
+        parts=tuple([_parse_part_info(*payload) for payload in parts.payloads]),
+        is_ping=service == pmode.test_service and action == pmode.test_action,
     )
 
 
@@ -146,6 +157,82 @@ def check_payload_info(message: UserMessage) -> None:
         raise ExternalPayloadError(f"PartInfo names {href[:200]!r}, which is not an attachment")
 
 
+def check_compression(message: UserMessage, pmode: PMode = PEPPOL) -> None:
+    """Raise DecompressionFailure if the payload is compressed by a method unknown to us.
+
+    [AS4 §3.1]
+    """
+    for part in message.parts:
+        if part.compression_type not in (None, pmode.compression_type):
+            raise DecompressionFailure(f"CompressionType {part.compression_type!r} is not known")
+
+
+class _Parts(NamedTuple):
+    """The elements of a user message that say something."""
+
+    timestamp: etree._Element
+    message_id: etree._Element
+    sender: tuple[list[etree._Element], etree._Element]
+    receiver: tuple[list[etree._Element], etree._Element]
+    agreements: list[etree._Element]
+    service: etree._Element
+    action: etree._Element
+    conversation: etree._Element
+    properties: list[etree._Element]
+    payloads: list[tuple[etree._Element, list[etree._Element]]]
+
+
+def _find_usual(user_message: etree._Element) -> _Parts | None:
+    """Return the parts of a message of the usual shape, None for any other."""
+    found = _USUAL_SHAPE.match(user_message)
+    if found is None:
+        return None
+    _, _, timestamp, message_id, _, _, sender, sender_role, _, receiver, receiver_role = found[:11]
+    _, agreement, service, action, conversation = found[11:16]
+    return _Parts(
+        timestamp,
+        message_id,
+        ([sender], sender_role),
+        ([receiver], receiver_role),
+        [agreement],
+        service,
+        action,
+        conversation,
+        found[17:19],
+        [(found[20], found[22:24])],
+    )
+
+
+def _find_parts(user_message: etree._Element) -> _Parts:
+    """Return the parts of a message of any valid shape; raise InvalidHeader."""
+    (info,), (parties,), (collaboration,), properties, payloads = _MODEL.read(user_message)
+    (timestamp,), (message_id,), _ = _INFO_MODEL.read(info)
+    sender, receiver = _PARTY_INFO_MODEL.read(parties)
+    agreements, (service,), (action,), (conversation,) = _COLLABORATION_MODEL.read(collaboration)
+    parts = _PAYLOAD_INFO_MODEL.read(payloads[0])[0] if payloads else []
+    return _Parts(
+        timestamp,
+        message_id,
+        _find_party(sender),
+        _find_party(receiver),
+        agreements,
+        service,
+        action,
+        conversation,
+        _find_properties(properties),
+        [(part, _find_properties(_PART_INFO_MODEL.read(part)[2])) for part in parts],
+    )
+
+
+def _find_party(element: etree._Element) -> tuple[list[etree._Element], etree._Element]:
+    names, (role,) = _PARTY_MODEL.read(element)
+    return names, role
+
+
+def _find_properties(holders: list[etree._Element]) -> list[etree._Element]:
+    return _PROPERTIES_MODEL.read(holders[0])[0] if holders else []
+
+
 def _text(element: etree._Element) -> str:
     value = leaf_text(element)
     if not value:
@@ -153,10 +240,8 @@ def _text(element: etree._Element) -> str:
     return value
 
 
-def _parse_party(element: etree._Element) -> Party:
-    names, (role,) = _PARTY_MODEL.read(element)
-    ids = tuple([PartyId(_text(name), name.get("type")) for name in names])
-    return Party(ids, _text(role))
+def _parse_party(names: list[etree._Element], role: etree._Element) -> Party:
+    return Party(tuple([PartyId(_text(name), name.get("type")) for name in names]), _text(role))
 
 
 def _parse_agreement(elements: list[etree._Element]) -> Agreement | None:
@@ -165,11 +250,8 @@ def _parse_agreement(elements: list[etree._Element]) -> Agreement | None:
     return Agreement(_text(elements[0]), elements[0].get("pmode"))
 
 
-def _parse_properties(holders: list[etree._Element]) -> tuple[Property, ...]:
-    if not holders:
-        return ()
+def _parse_properties(elements: list[etree._Element]) -> tuple[Property, ...]:
     properties = []
-    (elements,) = _PROPERTIES_MODEL.read(holders[0])
     for element in elements:
         name = element.get("name")
         if not name:
@@ -178,18 +260,9 @@ def _parse_properties(holders: list[etree._Element]) -> tuple[Property, ...]:
     return tuple(properties)
 
 
-def _parse_payload_info(holders: list[etree._Element]) -> tuple[PartInfo, ...]:
-    if not holders:
-        return ()
-    (parts,) = _PAYLOAD_INFO_MODEL.read(holders[0])
-    return tuple([_parse_part_info(part) for part in parts])
-
-
-def _parse_part_info(element: etree._Element) -> PartInfo:
-    _, _, holders = _PART_INFO_MODEL.read(element)
-    properties = _parse_properties(holders)
+def _parse_part_info(element: etree._Element, properties: list[etree._Element]) -> PartInfo:
     values: dict[str, str] = {}
-    for known in properties:
+    for known in _parse_properties(properties):
         if known.name in values:
             raise InvalidHeader(f"the part property {known.name} is given twice")
         values[known.name] = known.value

@@ -7,13 +7,26 @@ What the business header may hold is checked by `ubl.sbdh`; whom we serve is kno
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from as4.errors import Other, ValueInconsistent
+from as4.errors import DecompressionFailure, Other, ValueInconsistent
+from as4.pmode import PEPPOL, PMode
 from as4.usermessage import FINAL_RECIPIENT, ORIGINAL_SENDER, UserMessage
 from ubl.identifiers import ParticipantId
 from ubl.sbdh import Sbdh
 
 # LIMIT: how far the sender's clock may be ahead of ours.
 AHEAD_MAX = timedelta(hours=1)
+
+_UNTYPED_SERVICE = "Service has no type"
+
+
+def check_compression(message: UserMessage, pmode: PMode = PEPPOL) -> None:
+    """Raise DecompressionFailure if the payload is compressed by a method unknown to us.
+
+    [AS4 §3.1]
+    """
+    for part in message.parts:
+        if part.compression_type not in (None, pmode.compression_type):
+            raise DecompressionFailure(f"CompressionType {part.compression_type!r} is not known")
 
 
 def check_addressee(message: UserMessage, seats: Collection[str]) -> None:
@@ -23,6 +36,22 @@ def check_addressee(message: UserMessage, seats: Collection[str]) -> None:
             f"the message is for {message.to_party}, which is not this access point",
             ref_to_message_id=message.message_id,
         )
+
+
+def check_participants(message: UserMessage) -> None:
+    """Raise Other unless *message* names both participants, and a process, as it must.
+
+    `check_business_header` asks the same and more; this is for those who cannot see the business
+    header.  [PEPPOL-AS4 §2.2]
+    """
+    for name, found in (
+        (ORIGINAL_SENDER, message.original_sender),
+        (FINAL_RECIPIENT, message.final_recipient),
+    ):
+        if found is None:
+            raise Other(_explain_unnamed(message, name), ref_to_message_id=message.message_id)
+    if message.service.type is None:
+        raise Other(_UNTYPED_SERVICE, ref_to_message_id=message.message_id)
 
 
 def check_business_header(message: UserMessage, sbdh: Sbdh) -> None:
@@ -64,6 +93,10 @@ def _compare_participant(
         if found == expected:
             return None
         return f"{name} is {found.value}, the business header says {expected.value}"
+    return _explain_unnamed(message, name)
+
+
+def _explain_unnamed(message: UserMessage, name: str) -> str:
     named = [known for known in message.properties if known.name == name]
     if len(named) != 1:
         return f"there are {len(named)} {name} properties, not 1"
@@ -76,7 +109,7 @@ def _compare_document(message: UserMessage, sbdh: Sbdh) -> str | None:
     if message.action != sbdh.document_type.uri:
         return f"Action is {message.action}, the business header says {sbdh.document_type.uri}"
     if message.service.type is None:
-        return "Service has no type"
+        return _UNTYPED_SERVICE
     if message.service.value != sbdh.process.value or message.service.type != sbdh.process.scheme:
         service = f"{message.service.type}::{message.service.value}"
         return f"Service is {service}, the business header says {sbdh.process.uri}"

@@ -27,7 +27,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from lxml import etree
 
 from as4 import mime, usermessage, wssec, xmlenc
-from as4.business import check_addressee, check_business_header, check_timestamp
+from as4.business import (
+    check_addressee,
+    check_business_header,
+    check_compression,
+    check_timestamp,
+)
 from as4.certificates import Certificate
 from as4.envelope import Envelope, find_message_id, index_ids, open_envelope, parse_root
 from as4.errors import (
@@ -250,7 +255,7 @@ class MessageReader:
         payload: bytes | None = None
         if envelope.attachment_digest is not None:
             payload = self._attachment.close(envelope.attachment_digest)
-            usermessage.check_compression(envelope.user_message, self._pmode)
+            check_compression(envelope.user_message, self._pmode)
         part = self._attachment
         return ReceivedMessage(
             user_message=envelope.user_message,

@@ -87,6 +87,27 @@ def check_certificate(der: bytes, *, anchors: Anchors, now: datetime, use: Use) 
     Raises FailedAuthentication that says exactly what is wrong.  Revocation is not asked.
     """
     certificate = load_certificate(der)
+    name = _check_shape(certificate)
+    _check_path(certificate.x509, name, anchors, now)
+    _check_role(certificate, name, use)
+    return certificate
+
+
+def check_leaf(der: bytes, *, now: datetime, use: Use) -> Certificate:
+    """Return the certificate in *der* if it may be used for *use* at *now*, whoever issued it.
+
+    It proves nothing about its owner: it is for those who look at a message without knowing any
+    authority.  Raises FailedAuthentication like `check_certificate`.
+    """
+    certificate = load_certificate(der)
+    name = _check_shape(certificate)
+    _check_dates(certificate.x509, name, now)
+    _check_role(certificate, name, use)
+    return certificate
+
+
+def _check_shape(certificate: Certificate) -> str:
+    """Refuse what no leaf may be, whatever it is used for; return what to call it."""
     leaf = certificate.x509
     name = f"the certificate of {certificate.subject_cn or certificate.subject}"
     if not has_strong_key(leaf.public_key()):
@@ -96,11 +117,13 @@ def check_certificate(der: bytes, *, anchors: Anchors, now: datetime, use: Use) 
     if is_authority(leaf):
         raise FailedAuthentication(f"{name} is that of an authority")
     _refuse_unknown_critical(leaf, name)
-    _check_path(leaf, name, anchors, now)
-    _check_key_usage(leaf, name, use)
+    return name
+
+
+def _check_role(certificate: Certificate, name: str, use: Use) -> None:
+    _check_key_usage(certificate.x509, name, use)
     if use is not Use.SMP and not is_seat_id(certificate.subject_cn):
         raise FailedAuthentication(f"{name}: its common name is not a seat id")
-    return certificate
 
 
 def _check_path(leaf: x509.Certificate, name: str, anchors: Anchors, now: datetime) -> None:
@@ -115,10 +138,14 @@ def _check_path(leaf: x509.Certificate, name: str, anchors: Anchors, now: dateti
     if root is None:
         raise FailedAuthentication(f"{name}: its authority is not certified by a trusted root")
     for each, what in ((leaf, name), (issuer, f"the authority of {name}"), (root, "the root")):
-        if now < each.not_valid_before_utc:
-            raise FailedAuthentication(f"{what} is not valid before {each.not_valid_before_utc}")
-        if now > each.not_valid_after_utc:
-            raise FailedAuthentication(f"{what} expired at {each.not_valid_after_utc}")
+        _check_dates(each, what, now)
+
+
+def _check_dates(certificate: x509.Certificate, what: str, now: datetime) -> None:
+    if now < certificate.not_valid_before_utc:
+        raise FailedAuthentication(f"{what} is not valid before {certificate.not_valid_before_utc}")
+    if now > certificate.not_valid_after_utc:
+        raise FailedAuthentication(f"{what} expired at {certificate.not_valid_after_utc}")
 
 
 def _check_key_usage(leaf: x509.Certificate, name: str, use: Use) -> None:

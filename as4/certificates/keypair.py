@@ -29,6 +29,16 @@ def load_key_pair(data: bytes, password: bytes | None = None) -> KeyPair:
     Where *data* holds several certificates, that of the key is taken.
     Raises UnusableMaterial when something is missing, wrong, weak, or *password* does not fit.
     """
+    key, certificate = load_key(data, password)
+    if certificate is None:
+        raise UnusableMaterial("there is no certificate of this private key")
+    return KeyPair(key, certificate)
+
+
+def load_key(
+    data: bytes, password: bytes | None = None
+) -> tuple[RSAPrivateKey, Certificate | None]:
+    """Read a key, and its certificate where *data* holds one; else as `load_key_pair`."""
     try:
         if b"-----BEGIN" in data:
             key, certificates = _read_pem(data, password)
@@ -38,7 +48,7 @@ def load_key_pair(data: bytes, password: bytes | None = None) -> KeyPair:
         raise UnusableMaterial(f"the key cannot be read: {exc}") from exc
     if not isinstance(key, RSAPrivateKey) or not has_strong_key(key.public_key()):
         raise UnusableMaterial("there is no RSA private key of an acceptable size")
-    return KeyPair(key, _certificate_of(key, certificates))
+    return key, _find_certificate(key, certificates)
 
 
 def _read_pem(data: bytes, password: bytes | None) -> tuple[object, list[x509.Certificate]]:
@@ -55,7 +65,7 @@ def _read_pkcs12(data: bytes, password: bytes | None) -> tuple[object, list[x509
     return key, [*others, certificate] if certificate is not None else list(others)
 
 
-def _certificate_of(key: RSAPrivateKey, candidates: list[x509.Certificate]) -> Certificate:
+def _find_certificate(key: RSAPrivateKey, candidates: list[x509.Certificate]) -> Certificate | None:
     public_key = key.public_key()
     for candidate in candidates:
         if candidate.public_key() == public_key:
@@ -63,4 +73,4 @@ def _certificate_of(key: RSAPrivateKey, candidates: list[x509.Certificate]) -> C
                 return load_certificate(candidate.public_bytes(Encoding.DER))
             except FailedAuthentication as exc:
                 raise UnusableMaterial(exc.detail) from exc
-    raise UnusableMaterial("there is no certificate of this private key")
+    return None

@@ -6,7 +6,6 @@ Whether the values are those of the business document is checked by `as4.busines
 """
 
 from as4.usermessage.reader import (
-    check_compression,
     check_payload_info,
     check_processing_mode,
     parse_message_id,
@@ -40,7 +39,6 @@ __all__ = [
     "UserMessage",
     "build_message_info",
     "build_user_message",
-    "check_compression",
     "check_payload_info",
     "check_processing_mode",
     "parse_message_id",

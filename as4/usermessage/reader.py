@@ -8,12 +8,7 @@ from lxml import etree
 
 from as4.contentmodel import ANY, Exact, Model, Shape, leaf_text
 from as4.envelope import MESSAGE_ID_CHARS_MAX
-from as4.errors import (
-    DecompressionFailure,
-    ExternalPayloadError,
-    InvalidHeader,
-    ValueNotRecognized,
-)
+from as4.errors import ExternalPayloadError, InvalidHeader, ValueNotRecognized
 from as4.namespaces import EBMS, qname
 from as4.pmode import PEPPOL, PMode
 from as4.usermessage.values import (
@@ -155,16 +150,6 @@ def check_payload_info(message: UserMessage) -> None:
         raise ExternalPayloadError("PartInfo without href: the payload must be an attachment")
     if not href.startswith("cid:") or href == "cid:":
         raise ExternalPayloadError(f"PartInfo names {href[:200]!r}, which is not an attachment")
-
-
-def check_compression(message: UserMessage, pmode: PMode = PEPPOL) -> None:
-    """Raise DecompressionFailure if the payload is compressed by a method unknown to us.
-
-    [AS4 §3.1]
-    """
-    for part in message.parts:
-        if part.compression_type not in (None, pmode.compression_type):
-            raise DecompressionFailure(f"CompressionType {part.compression_type!r} is not known")
 
 
 class _Parts(NamedTuple):

@@ -1,15 +1,5 @@
-"""The wsse:Security header: who signed what, and how the attachment's key travels.
+"""Read a wsse:Security header, and refuse whatever the profile does not use."""
 
-`parse_security` reads the one header for us and refuses whatever the profile does not use;
-`check_coverage` ties the signature to the very elements that are used later; `verify_signature`
-then proves it.  Elements are found by reference, whatever their order.
-`build_security`, `build_encrypted_key` and `build_encrypted_data` write the same header.
-[WSS §4] [WSS-X509 §3] [WSS-SWA §5] [PEPPOL-AS4 §2]
-
-Opening the attachment with the key is the business of `as4.xmlenc` and `as4.unpack`.
-"""
-
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,16 +12,14 @@ from as4.algorithms import (
     ATTACHMENT_CIPHERTEXT,
     ATTACHMENT_CONTENT_ONLY,
     BASE64_BINARY,
-    ENCRYPTED_KEY_TOKEN,
     X509_V3,
     AlgorithmSuite,
 )
-from as4.certificates import Certificate, KeyPair
 from as4.contentmodel import Exact, Model, Shape, leaf_bytes, local_name
 from as4.envelope import Envelope, Ids
-from as4.errors import FailedAuthentication, PolicyNoncompliance
-from as4.namespaces import DS, WSSE, WSSE11, WSU, XENC, XENC11, qname
-from as4.xmldsig import Reference, Signature, attribute_text
+from as4.errors import PolicyNoncompliance
+from as4.namespaces import DS, WSSE, WSU, XENC, XENC11, qname
+from as4.xmldsig import Signature
 
 # LIMIT: certificates in one header; two are used, some peers add the chain.
 TOKENS_MAX = 8
@@ -131,121 +119,17 @@ def parse_signature(envelope: Envelope, ids: Ids, suite: AlgorithmSuite) -> tupl
     return _parse_signed(signatures, ids, suite)
 
 
-def check_coverage(
-    signature: Signature, envelope: Envelope, ids: Ids, *, href: str | None
-) -> bytes | None:
-    """Check that *signature* covers Messaging, Body and the attachment *href*, and nothing else.
-
-    Returns the signed digest of the attachment, None without one.
-    The referenced nodes must be those of *envelope* themselves, not others of the same name.
-    Raises PolicyNoncompliance.  [PEPPOL-AS4 §2] [WSS-SWA §5.4]
-    """
-    attachment: bytes | None = None
-    missing = {"Messaging": envelope.messaging, "Body": envelope.body}
-    for reference in signature.references:
-        if reference.uri.startswith("cid:"):
-            if attachment is not None or href is None or not is_same_cid(reference.uri, href):
-                raise PolicyNoncompliance(f"the signature covers {reference.uri[:200]} too")
-            attachment = reference.digest_value
-            continue
-        element = _resolve(reference.uri, ids)
-        name = next((name for name, known in missing.items() if known is element), None)
-        if name is None:
-            raise PolicyNoncompliance(f"the signature covers another {local_name(element)}")
-        del missing[name]
-    if missing or (href is not None and attachment is None):
-        names = [*missing, *(() if href is None or attachment else ("the attachment",))]
-        raise PolicyNoncompliance(f"the signature does not cover {' and '.join(names)}")
-    return attachment
-
-
-def verify_signature(signature: Signature, ids: Ids, public_key: object) -> None:
-    """Raise FailedAuthentication unless *signature* and the digests of its elements hold.
-
-    The attachment's digest is compared by whoever decrypts it.  [XMLDSIG §3.2]
-    """
-    xmldsig.verify_value(signature, public_key)
-    for reference in signature.references:
-        if not reference.uri.startswith("cid:"):
-            xmldsig.verify_reference(reference, _resolve(reference.uri, ids))
-
-
-def check_signer(certificate: Certificate, party: str) -> None:
-    """Raise FailedAuthentication unless *certificate* was issued to *party*.
-
-    [PEPPOL-AS4 §2.2]
-    """
-    if certificate.subject_cn != party:
-        raise FailedAuthentication(f"the signer is {certificate.subject_cn}, not {party}")
-
-
 def is_same_cid(one: str, other: str) -> bool:
     """Tell whether two cid: URLs name the same part, percent-encoded or not.  [RFC2392]"""
     return one == other or unquote(one) == unquote(other)
 
 
-def build_security(
-    references: Sequence[Reference],
-    *,
-    signer: KeyPair,
-    suite: AlgorithmSuite,
-    nonce: str,
-    encryption: str = "",
-) -> str:
-    """Return a Security header in which *signer* signs *references*, after *encryption*.
-
-    The prefix S12 is bound by the envelope around it.
-    """
-    token_id = f"X509-{nonce}"
-    signature = xmldsig.build_signature(
-        references,
-        f"<wsse:SecurityTokenReference>{_build_token_reference(token_id)}"
-        "</wsse:SecurityTokenReference>",
-        key=signer.key,
-        suite=suite,
-        signature_id=f"SIG-{nonce}",
-    )
-    return (
-        f'<wsse:Security xmlns:wsse="{WSSE}" xmlns:wsu="{WSU}" S12:mustUnderstand="true">'
-        f"{encryption}{_build_token(signer.certificate, token_id)}{signature}</wsse:Security>"
-    )
-
-
-def build_encrypted_data(href: str, *, suite: AlgorithmSuite, nonce: str) -> str:
-    """Return the EncryptedData that says how the attachment *href* is encrypted.
-
-    [WSS-SWA §5.5]
-    """
-    return (
-        f'<xenc:EncryptedData xmlns:xenc="{XENC}" Id="ED-{nonce}" MimeType="application/gzip"'
-        f' Type="{ATTACHMENT_CONTENT_ONLY}">'
-        f'<xenc:EncryptionMethod Algorithm="{suite.data_encryption}"/>'
-        f'<ds:KeyInfo xmlns:ds="{DS}"><wsse:SecurityTokenReference xmlns:wsse11="{WSSE11}"'
-        f' wsse11:TokenType="{ENCRYPTED_KEY_TOKEN}"><wsse:Reference URI="#EK-{nonce}"/>'
-        "</wsse:SecurityTokenReference></ds:KeyInfo>"
-        f'<xenc:CipherData><xenc:CipherReference URI="{attribute_text(href)}"><xenc:Transforms>'
-        f'<ds:Transform xmlns:ds="{DS}" Algorithm="{ATTACHMENT_CIPHERTEXT}"/></xenc:Transforms>'
-        "</xenc:CipherReference></xenc:CipherData></xenc:EncryptedData>"
-    )
-
-
-def build_encrypted_key(
-    recipient: Certificate, wrapped: bytes, *, suite: AlgorithmSuite, nonce: str
-) -> str:
-    """Return the token of *recipient* and the EncryptedKey with the *wrapped* key for it."""
-    token_id = f"X509-R-{nonce}"
-    return (
-        f"{_build_token(recipient, token_id)}"
-        f'<xenc:EncryptedKey xmlns:xenc="{XENC}" Id="EK-{nonce}">'
-        f'<xenc:EncryptionMethod Algorithm="{suite.key_transport}">'
-        f'<ds:DigestMethod xmlns:ds="{DS}" Algorithm="{suite.key_transport_digest}"/>'
-        f'<xenc11:MGF xmlns:xenc11="{XENC11}" Algorithm="{suite.key_transport_mgf}"/>'
-        f'</xenc:EncryptionMethod><ds:KeyInfo xmlns:ds="{DS}"><wsse:SecurityTokenReference>'
-        f"{_build_token_reference(token_id)}</wsse:SecurityTokenReference></ds:KeyInfo>"
-        f"<xenc:CipherData><xenc:CipherValue>{b64encode(wrapped).decode()}</xenc:CipherValue>"
-        f'</xenc:CipherData><xenc:ReferenceList><xenc:DataReference URI="#ED-{nonce}"/>'
-        "</xenc:ReferenceList></xenc:EncryptedKey>"
-    )
+def resolve(uri: str, ids: Ids) -> etree._Element:
+    """Return the element that *uri* ("#id") leads to; raise PolicyNoncompliance."""
+    element = ids.get(uri[1:]) if uri.startswith("#") else None
+    if element is None:
+        raise PolicyNoncompliance(f"the reference {uri[:200]!r} leads to nothing")
+    return element
 
 
 def _only_header(envelope: Envelope) -> etree._Element:
@@ -281,13 +165,6 @@ def _sort_children(
     return kinds[_SIGNATURE], kinds[_ENCRYPTED_KEY], kinds[_ENCRYPTED_DATA]
 
 
-def _resolve(uri: str, ids: Ids) -> etree._Element:
-    element = ids.get(uri[1:]) if uri.startswith("#") else None
-    if element is None:
-        raise PolicyNoncompliance(f"the reference {uri[:200]!r} leads to nothing")
-    return element
-
-
 def _find_reference(key_info: etree._Element) -> etree._Element:
     """Return the wsse:Reference in *key_info*, which must name a key in no other way."""
     (holder,) = _KEY_INFO_MODEL.read(key_info)
@@ -299,7 +176,7 @@ def _find_token(reference: etree._Element, ids: Ids) -> bytes:
 
     A key that is named in any other way is refused.  [WSS-X509 §3.3] [PEPPOL-AS4 §2]
     """
-    token = _resolve(reference.get("URI") or "", ids)
+    token = resolve(reference.get("URI") or "", ids)
     if token.tag != _TOKEN:
         raise PolicyNoncompliance(f"the key is a {local_name(token)}, not a BinarySecurityToken")
     # The types may be left out at the reference, and the encoding at the token: it is the default.
@@ -347,7 +224,7 @@ def _parse_encrypted_key(
     _expect_algorithm(parts.digest, suite.key_transport_digest)
     _expect_algorithm(parts.mask, suite.key_transport_mgf)
     listed = parts.data_reference
-    if listed is not None and _resolve(listed.get("URI") or "", ids) is not data:
+    if listed is not None and resolve(listed.get("URI") or "", ids) is not data:
         raise PolicyNoncompliance("EncryptedKey is not the key of EncryptedData")
     recipient = _find_token(parts.token_reference, ids)
     return EncryptedKey(recipient, leaf_bytes(parts.value, PolicyNoncompliance))
@@ -371,7 +248,7 @@ def _check_encrypted_data(
         (cipher,) = _CIPHER_REFERENCE_MODEL.read(holder)
         (transform,) = _TRANSFORM_MODEL.read(_TRANSFORMS_MODEL.read(cipher)[0])
     _expect_algorithm(method, suite.data_encryption)
-    if _resolve(reference.get("URI") or "", ids) is not key:
+    if resolve(reference.get("URI") or "", ids) is not key:
         raise PolicyNoncompliance("EncryptedData names another key than the EncryptedKey")
     uri = cipher.get("URI") or ""
     if not is_same_cid(uri, href):
@@ -384,14 +261,3 @@ def _expect_algorithm(element: etree._Element, algorithm: str) -> None:
     if element.get("Algorithm") != algorithm or len(element):
         name = f"{local_name(element)} {element.get('Algorithm')}"
         raise PolicyNoncompliance(f"{name} is refused")
-
-
-def _build_token(certificate: Certificate, token_id: str) -> str:
-    return (
-        f'<wsse:BinarySecurityToken EncodingType="{BASE64_BINARY}" ValueType="{X509_V3}"'
-        f' wsu:Id="{token_id}">{b64encode(certificate.der).decode()}</wsse:BinarySecurityToken>'
-    )
-
-
-def _build_token_reference(token_id: str) -> str:
-    return f'<wsse:Reference URI="#{token_id}" ValueType="{X509_V3}"/>'

@@ -2,10 +2,13 @@
 
 import asyncio
 import logging
+import time
+from dataclasses import replace
 
 from as4.compression import gzip_compress
 from as4.signal import check_receipt
 from gateway.exchange.inbound import printable
+from gateway.exchange.served import SECONDS_MAX
 from gateway.store.messages import InboundRow
 from tests.support.messages import (
     DOCUMENT_TYPE,
@@ -15,11 +18,13 @@ from tests.support.messages import (
     a_ping,
     a_sealed_message,
     a_user_message,
+    swap,
 )
 from tests.support.pki import RECEIVER
-from tests.support.reception import FixedClock, a_receiver, serve_participant
+from tests.support.reception import LIMITS, FixedClock, a_receiver, serve_participant
 from ubl.identifiers import DocumentTypeId, ParticipantId
 
+COMPRESSION = '<eb:Property name="CompressionType">application/gzip</eb:Property>'
 OTHER_INVOICE = INVOICE.replace(b"<ID>1</ID>", b"<ID>2</ID>")
 
 
@@ -46,14 +51,23 @@ async def test_a_chunked_message_is_a_message(database, tmp_path):
 
 
 async def test_an_uncompressed_payload_is_accepted(database, tmp_path):
-    compression = '<eb:Property name="CompressionType">application/gzip</eb:Property>'
-    sealed = a_sealed_message(
-        payload=a_business_envelope(), messaging=lambda text: text.replace(compression, "")
-    )
+    sealed = a_sealed_message(payload=a_business_envelope(), messaging=swap(COMPRESSION, ""))
     async with a_receiver(database, tmp_path) as receiver:
         assert (await receiver.post(sealed)).verdict == "receipt"
         await receiver.deliver()
         assert await statuses(receiver) == ["delivered"]
+
+
+async def test_a_payload_over_the_bound_is_refused_compressed_or_not(database, tmp_path):
+    envelope = a_business_envelope(INVOICE.replace(b"</ID>", b"1" * 9000 + b"</ID>"))
+    plain = a_sealed_message(payload=envelope, messaging=swap(COMPRESSION, ""))
+    packed = a_sealed_message(payload=gzip_compress(envelope))
+    async with a_receiver(
+        database, tmp_path, limits=replace(LIMITS, envelope_bytes_max=9000)
+    ) as receiver:
+        assert (await receiver.post(plain)).verdict == "EBMS:0303"
+        assert (await receiver.post(packed)).verdict == "EBMS:0303"
+        assert await receiver.count() == (0, 0)
 
 
 async def test_a_duplicate_gets_a_receipt_for_its_own_references_and_is_not_stored(
@@ -212,6 +226,30 @@ async def test_a_participant_registered_just_now_receives_at_once(database, tmp_
             database, participant=participant, services=[(DOCUMENT_TYPE, PROCESS)]
         )
         assert (await receiver.post(sealed)).verdict == "receipt"
+
+
+async def test_a_document_type_added_just_now_is_received_at_once(database, tmp_path):
+    other = DocumentTypeId.parse(DOCUMENT_TYPE.uri.replace("billing:3.0", "billing:9.9"))
+    payload = gzip_compress(a_business_envelope(document_type=other, instance_identifier="i-2"))
+    sealed = a_sealed_message(
+        a_user_message(action=other.uri, message_id="2@blue.example"), payload=payload
+    )
+    async with a_receiver(database, tmp_path) as receiver:
+        assert (await receiver.post(a_message())).verdict == "receipt"
+        assert (await receiver.post(sealed)).verdict == "EBMS:0004 PEPPOL:NOT_SERVICED"
+        await serve_participant(database, services=[(DOCUMENT_TYPE, PROCESS), (other, PROCESS)])
+        assert (await receiver.post(sealed)).verdict == "receipt"
+
+
+async def test_a_participant_that_was_removed_stops_receiving_after_seconds(
+    database, tmp_path, monkeypatch
+):
+    async with a_receiver(database, tmp_path) as receiver:
+        assert (await receiver.post(a_message())).verdict == "receipt"
+        await serve_participant(database, services=[])
+        monkeypatch.setattr(receiver.clock, "monotonic", lambda: time.monotonic() + SECONDS_MAX)
+        again = a_message("2@blue.example", instance="i-2")
+        assert (await receiver.post(again)).verdict == "EBMS:0004 PEPPOL:NOT_SERVICED"
 
 
 async def test_wrong_check_digits_in_a_message_are_no_obstacle(database, tmp_path):

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -80,6 +81,17 @@ async def test_a_chunked_body_that_grows_too_large_is_413(database, tmp_path):
         body = (b"100000\r\n" + bytes(MIB) + b"\r\n") * 2
         assert b" 413 " in await talk(receiver, head, body)
         assert receiver.files() == []
+
+
+async def test_the_bound_holds_for_small_chunked_bodies_too(database, tmp_path):
+    async def body():
+        for _ in range(100):
+            yield b" " * 1000
+
+    async with a_receiver(
+        database, tmp_path, limits=replace(LIMITS, message_bytes_max=64_000)
+    ) as receiver:
+        assert (await receiver.send(body(), {"Content-Type": SOAP})).status == 413
 
 
 async def test_expect_100_continue_is_answered_when_the_headers_are_fine(database, tmp_path):

@@ -30,6 +30,9 @@ WRONG = {
         an_envelope(header="", payload=""),
         an_envelope(header=PAYLOAD, payload=an_sbdh()),
         an_envelope().replace(NAMESPACE.encode(), b"urn:other"),
+        an_envelope()
+        .replace(b"StandardBusinessDocument ", b"Other ")
+        .replace(b"</StandardBusinessDocument>", b"</Other>"),
         f'<x xmlns="{NAMESPACE}"/>'.encode(),
     ],
     "no-payload": [an_envelope(payload=""), an_envelope(payload="<!-- --> text")],

@@ -252,6 +252,11 @@ def test_what_is_wrong_is_named_with_its_line(data, element, line):
     assert f"line {line}" in str(error)
 
 
+def test_a_missing_scheme_is_named_with_the_fix():
+    error = refusal(a_document(seller=(None, "0123456749")))
+    assert 'has no schemeID: add the code of the register (as in schemeID="0208")' in str(error)
+
+
 @pytest.mark.parametrize(
     "root",
     [

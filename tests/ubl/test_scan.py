@@ -262,7 +262,7 @@ def test_text_of_any_size_passes_in_bounded_memory():
 
 def test_a_stopped_scan_neither_reports_nor_checks_the_rest():
     scanner = Scanner(lambda *_: scanner.stop(), lambda *_: pytest.fail("reported"))
-    scanner.feed(b"<a><b/></wrong>")
+    scanner.feed(b"<a><b/>" + b" " * 100_000 + b"</wrong>")
     scanner.feed(b"\0")
     scanner.close()
 

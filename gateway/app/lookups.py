@@ -1,12 +1,8 @@
 """The look-up put together: who is asked over DNS and HTTP, and whose signature counts."""
 
-from datetime import datetime
-
 import dns.exception
 import dns.resolver
 
-from as4.certificates import Certificate, Use, check_certificate
-from as4.errors import FailedAuthentication
 from gateway.egress import Egress
 from gateway.exchange.discovery import (
     EgressGetter,
@@ -26,21 +22,11 @@ def build_finder(settings: Settings, egress: Egress, publishers: Trust) -> SmpCl
 
     *publishers* judges who signs metadata.  Raises BadSettings when there is no DNS server.
     """
-    address_demanded = settings.revocation_without_address == "refuse"
-
-    def check_signer(der: bytes, now: datetime) -> Certificate:
-        signer = check_certificate(der, anchors=publishers.anchors, now=now, use=Use.SMP)
-        if address_demanded and not signer.crl_urls and not signer.ocsp_urls:
-            raise FailedAuthentication(
-                f"the certificate of {signer.subject_cn} names no address to ask for its revocation"
-            )
-        return signer
-
     return SmpClient(
         build_resolver(settings),
         EgressGetter(egress),
         zone=settings.sml_zone or "",
-        check_signer=check_signer,
+        check_signer=publishers.check_publisher,
         check_revocation=revocation_check(publishers.revocation),
         rules=address_rules(sandbox=settings.stage is Stage.SANDBOX, as4_ports=settings.as4_ports),
     )

@@ -91,12 +91,17 @@ async def _background(parts: Parts, writer: BatchWriter | None) -> AsyncIterator
     async with asyncio.TaskGroup() as group:
         if writer is not None:
             group.create_task(writer.run(ending))
-        for trust in (parts.trust, parts.publishers):
+        refreshing = [
             group.create_task(trust.run(parts.clock, ending))
+            for trust in (parts.trust, parts.publishers)
+        ]
         try:
             yield
         finally:
             ending.set()
+            for task in refreshing:
+                # It may be waiting for a server that does not answer, and has nothing to finish.
+                task.cancel()
 
 
 @asynccontextmanager

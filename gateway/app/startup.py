@@ -11,6 +11,7 @@ from gateway.clock import Clock
 from gateway.settings import BadSettings, Settings, Stage, host_and_port
 from gateway.store.archive import Archive
 from gateway.store.dossiers import ensure_default_dossier
+from gateway.store.leftovers import sweep_archive
 from gateway.store.migrate import upgrade
 from gateway.store.pool import Database, assert_durable
 from gateway.trust import check_own_certificate, load_ap_anchors, load_key_ring, load_smp_anchors
@@ -74,6 +75,7 @@ def _is_loopback(host: str) -> bool:
 async def prepare(settings: Settings, dsn: str, clock: Clock) -> None:
     """Bring the database at *dsn* up to date and put what a first start needs into it.
 
+    Files that a crash left in the archive go.
     Raises NotDurable when its commits could be lost, MigrationFailed, Unavailable.
     """
     await upgrade(dsn)
@@ -88,9 +90,11 @@ async def prepare(settings: Settings, dsn: str, clock: Clock) -> None:
             now=clock.now(),
         )
         await ensure_first_key(db, dossier.id, clock=clock, settings=settings)
+        archive = Archive(settings.data_dir / "archive")
+        archive.sweep_leftovers()
+        await sweep_archive(db, archive)
     finally:
         await db.close()
-    Archive(settings.data_dir / "archive").sweep_leftovers()
 
 
 def bind(address: str, *, shared: bool) -> socket.socket:

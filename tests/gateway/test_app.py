@@ -1,3 +1,4 @@
+import os
 import socket
 
 import pytest
@@ -7,6 +8,7 @@ from gateway.app import bind, build_outbound, check_settings, make_clock, open_p
 from gateway.egress import AddressRefused
 from gateway.sandbox.pki import write_identity
 from gateway.settings import BadSettings, Settings, Stage
+from gateway.store.archive import Archive
 from gateway.store.dossiers import ensure_default_dossier
 from gateway.store.keys import find_api_key
 from gateway.store.pool import Database
@@ -98,6 +100,18 @@ async def test_preparing_twice_changes_nothing(tmp_path, dsn):
     finally:
         await db.close()
     assert (dossier.name, dossier.country) == ("default", "BE")
+
+
+async def test_files_that_a_crash_left_are_gone_after_a_start(tmp_path, dsn):
+    settings = settings_of(tmp_path)
+    archive = Archive(tmp_path / "data" / "archive")
+    spool = archive.open_spool("0123456789abcdef")
+    spool.write(b"kept, but no row names it")
+    name = await spool.keep()
+    (file,) = (tmp_path / "data" / "archive").rglob(name)
+    os.utime(file, (0, 0))
+    await prepare(settings, dsn, make_clock(settings))
+    assert archive.names() == []
 
 
 async def test_the_clock_of_a_sandbox_starts_where_the_settings_say(tmp_path):

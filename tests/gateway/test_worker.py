@@ -15,7 +15,7 @@ from gateway.store.documents import insert_document
 from gateway.store.jobs import DocumentRef, Job, document_job, documents_of, enqueue, enqueue_all
 from gateway.store.messages import receive_batch
 from gateway.worker import SWEEP, Schedule, Worker, run_slot
-from tests.support.store import a_document, a_dossier, an_inbound_row, later
+from tests.support.store import a_document, a_dossier, an_inbound_row, later, until
 
 CLOCK = SystemClock()
 
@@ -43,13 +43,6 @@ async def jobs(database):
             "SELECT id, entrypoint, status::text, attempts, dedupe_key,"
             " execute_after > now() + '20s' AS later FROM pgqueuer ORDER BY id"
         )
-
-
-async def until(condition, *, seconds=10):
-    async with asyncio.timeout(seconds):
-        while not (found := await condition()):  # noqa: ASYNC110 - a database sets no event
-            await asyncio.sleep(0.02)
-    return found
 
 
 async def test_a_job_reaches_its_handler_with_its_payload_and_is_gone(database):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+from pgqueuer.domain.models import Job as PickedJob
 
 from gateway.store.jobs import (
     DocumentRef,
@@ -14,11 +15,13 @@ from gateway.store.jobs import (
     documents_of,
     enqueue,
     enqueue_all,
+    hold_worker_lock,
     prune,
+    queue_on,
     record_failure,
     release_dead_claims,
 )
-from tests.support.store import CLOCK, a_dossier
+from tests.support.store import CLOCK, a_dossier, until
 
 
 def jobs_with_keys(keys):
@@ -55,17 +58,39 @@ async def test_jobs_without_a_key_are_never_skipped(database):
     assert await keys_in(database) == [None, None]
 
 
-async def test_transactions_that_name_the_same_keys_in_opposite_orders_do_not_deadlock(database):
-    async def enqueue_many(keys):
-        for _ in range(10):
-            async with database.exchange() as xtx:
-                await enqueue_all(xtx, jobs_with_keys(keys))
-                await xtx.connection.execute("DELETE FROM pgqueuer WHERE random() < 0.5")
+async def test_keys_are_taken_in_one_order_so_that_two_transactions_cannot_deadlock(database):
+    async with database.exchange() as xtx:
+        await enqueue_all(xtx, jobs_with_keys("cab"))
+        taken = await xtx.connection.fetch("SELECT dedupe_key FROM pgqueuer ORDER BY id")
+    assert [row["dedupe_key"] for row in taken] == ["a", "b", "c"]
 
-    keys = [f"{n:02}" for n in range(30)]
-    async with asyncio.TaskGroup() as group:
-        group.create_task(enqueue_many(keys))
-        group.create_task(enqueue_many(keys[::-1]))
+
+async def test_a_job_that_becomes_due_by_an_update_wakes_the_workers(database, dsn):
+    listener = await asyncpg.connect(dsn)
+    heard = asyncio.Queue()
+    await listener.add_listener("ch_pgqueuer", lambda *said: heard.put_nowait(said[-1]))
+    async with database.exchange_statements() as xtx:
+        await enqueue(xtx, Job.SEND_DOCUMENT, {})
+        assert '"insert"' in await asyncio.wait_for(heard.get(), 5)
+        job = await xtx.connection.fetchrow("SELECT * FROM pgqueuer")
+        await queue_on(xtx.connection).retry_job(PickedJob(**job), timedelta(0), None)
+        assert '"update"' in await asyncio.wait_for(heard.get(), 5)
+        await xtx.connection.execute("UPDATE pgqueuer SET status = 'picked'")
+        await release_dead_claims(xtx, failures_max=2)
+        assert '"update"' in await asyncio.wait_for(heard.get(), 5)
+    await listener.close()
+
+
+async def test_a_claim_is_dead_when_the_workers_connection_is(database, dsn):
+    worker, connection = CLOCK.uuid(), await asyncpg.connect(dsn)
+    await hold_worker_lock(connection, worker)
+    async with database.exchange_statements() as xtx:
+        await enqueue(xtx, Job.SEND_DOCUMENT, {})
+        claim = "UPDATE pgqueuer SET status = 'picked', queue_manager_id = $1"
+        await xtx.connection.execute(claim, worker)
+        assert await release_dead_claims(xtx, failures_max=9) == 0
+        await connection.close()
+        await until(lambda: release_dead_claims(xtx, failures_max=9))
 
 
 async def test_a_delayed_job_is_due_later(database):

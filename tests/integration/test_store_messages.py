@@ -30,6 +30,7 @@ from tests.support.store import (
     a_sealed_wire,
     an_inbound_row,
     later,
+    until,
 )
 
 
@@ -124,11 +125,9 @@ async def test_a_duplicate_is_one_whichever_dossier_it_is_for(database):
 
 async def test_a_known_instance_under_a_new_message_id_is_left_to_the_caller(database):
     dossier = await a_dossier(database)
-    first = an_inbound_row(dossier)
+    first = an_inbound_row(dossier, sender="9925:be0123456749")
     second = an_inbound_row(
-        dossier,
-        instance_identifier=first.instance_identifier,
-        sender=first.sender.upper(),
+        dossier, instance_identifier=first.instance_identifier, sender="9925:BE0123456749"
     )
     await receive(database, first)
 
@@ -211,21 +210,27 @@ async def test_of_two_copies_in_flight_the_second_waits_for_the_first(database, 
     assert second.result() == [Outcome.DUPLICATE if commits else Outcome.STORED]
 
 
-async def test_batches_that_cross_in_both_keys_store_each_message_once(database):
+async def test_a_batch_that_deadlocks_with_another_is_stored_by_a_second_try(database):
     dossier = await a_dossier(database)
-    instances = [str(CLOCK.uuid()) for _ in range(6)]
-    rows = [an_inbound_row(dossier, instance_identifier=one) for one in instances]
-    # The same envelopes under new message ids, which sort the other way round.
-    rivals = [
-        an_inbound_row(dossier, instance_identifier=one, message_id=f"{9 - number}@rival")
-        for number, one in enumerate(instances)
+    ours = [an_inbound_row(dossier, message_id=f"{n}@ours") for n in (1, 2)]
+    theirs = [
+        an_inbound_row(
+            dossier, message_id=f"{n}@theirs", instance_identifier=row.instance_identifier
+        )
+        for n, row in zip((2, 1), ours, strict=True)
     ]
+    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
 
-    async with asyncio.TaskGroup() as group:
-        batches = [group.create_task(receive(database, *batch)) for batch in (rows, rivals)]
+    async with asyncio.TaskGroup() as group, database.exchange() as xtx:
+        await receive_batch(xtx, [ours[1]])
+        # This batch has the first envelope and waits for the second one, then we want the first;
+        # the server ends the one that waited first, and that is not us.
+        batch = group.create_task(receive(database, *theirs[::-1], ours[0]))
+        async with database.exchange_statements() as watcher:
+            await until(lambda: watcher.connection.fetchval(blocked))
+        assert await receive_batch(xtx, [theirs[0]]) == [Outcome.STORED]
 
-    for ours, theirs in zip(batches[0].result(), batches[1].result(), strict=True):
-        assert {ours, theirs} == {Outcome.STORED, Outcome.INSTANCE_KNOWN}
+    assert batch.result() == [Outcome.INSTANCE_KNOWN, Outcome.DUPLICATE, Outcome.INSTANCE_KNOWN]
 
 
 async def test_many_writers_store_each_of_many_copies_once(database):

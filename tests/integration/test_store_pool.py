@@ -84,6 +84,8 @@ async def test_a_block_that_raises_leaves_nothing(database):
 async def test_a_cancelled_block_leaves_nothing_and_a_usable_connection(dsn):
     database = await Database.open(dsn, max_size=1)
     dossier, document, stored = await a_dossier(database), a_document(), asyncio.Event()
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, said: complaints.append(said))
 
     async def store_and_wait():
         async with database.transaction(dossier) as tx:
@@ -97,6 +99,8 @@ async def test_a_cancelled_block_leaves_nothing_and_a_usable_connection(dsn):
         task.cancel()
     async with database.transaction(dossier) as tx:
         assert await find_document(tx, document.id) is None
+    # The driver would complain of a connection given back with an open transaction.
+    assert complaints == []
     await database.close()
 
 

@@ -1,5 +1,6 @@
 """Rows for store tests: valid by default, the test names what matters."""
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -43,6 +44,14 @@ async def execute(database: Database, dossier_id: UUID, statement: str, *argumen
     """Run *statement* as the gateway would, in a transaction of its own."""
     async with database.transaction(dossier_id) as tx:
         await tx.connection.execute(statement, *arguments)
+
+
+async def until(condition, *, seconds=10):
+    """Ask *condition* again and again until its answer is true; return the answer."""
+    async with asyncio.timeout(seconds):
+        while not (found := await condition()):  # noqa: ASYNC110 - a database sets no event
+            await asyncio.sleep(0.02)
+    return found
 
 
 def a_document(**changed) -> NewDocument:

@@ -117,6 +117,15 @@ async def test_refresh_asks_the_network_and_is_remembered():
         assert net.shelf.asked[INVOICE_PATH] == 2
 
 
+async def test_answer_that_could_not_be_refreshed_is_forgotten():
+    async with world() as net:
+        await net.find()
+        net.shelf.stock[INVOICE_PATH] = 503
+        for refresh in (True, False):
+            with pytest.raises(SmpUnavailable):
+                await net.find(refresh=refresh)
+
+
 async def test_refusal_is_remembered_for_a_short_time():
     async with world({group_path(PARTICIPANT): b"<x/>"}, absent_seconds=60) as net:
         for _ in range(2):

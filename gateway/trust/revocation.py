@@ -56,6 +56,8 @@ class RevocationLists:
         self._getter = getter
         self._folder = folder
         self.stale_grace = stale_grace
+        self.generation = 0
+        """Grows whenever a list changes: an answer of an earlier generation must be asked anew."""
         self._entries: OrderedDict[tuple[str, x509.Certificate], _Entry] = OrderedDict()
 
     def find(self, url: str, issuer: x509.Certificate) -> Crl | None:
@@ -114,6 +116,7 @@ class RevocationLists:
         # An older list than the one at hand would forget revocations: it is not taken.
         if entry.crl is None or crl.this_update >= entry.crl.this_update:
             entry.crl = crl
+            self.generation += 1
             await asyncio.to_thread(self._write_disk, entry, content)
 
     async def _read_disk(self, entry: _Entry, now: datetime) -> None:
@@ -122,6 +125,7 @@ class RevocationLists:
         try:
             content = await asyncio.to_thread(self._path(entry).read_bytes)
             entry.crl = await asyncio.to_thread(parse_crl, content, entry.issuer, now)
+            self.generation += 1
         except FileNotFoundError:
             return
         except (OSError, UnusableMaterial) as error:

@@ -35,6 +35,7 @@ from gateway.trust.revocation import RevocationLists
 
 CERTIFICATES_MAX = 2_048  # LIMIT: Peppol has some 700 access points; each has one or two.
 RECHECK_AFTER = timedelta(hours=1)  # LIMIT: the longest a check is remembered.
+ASK_AGAIN_AFTER = timedelta(seconds=10)  # LIMIT: how long the same lists are not read again.
 REFRESH_TICK_SECONDS = 60.0  # LIMIT: how often the background task looks for lists to renew.
 
 
@@ -54,6 +55,18 @@ class _Known:
     since: datetime
     until: datetime
     links: tuple[_Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Good:
+    """The lists of *generation* said at *since* that a certificate is good."""
+
+    generation: int
+    since: datetime
+
+    def holds(self, generation: int, now: datetime) -> bool:
+        """Say whether no list has changed, and none can have grown too old unnoticed."""
+        return self.generation == generation and self.since <= now < self.since + ASK_AGAIN_AFTER
 
 
 class Trust:
@@ -76,6 +89,7 @@ class Trust:
         self._lists = lists
         self._accept_without_address = accept_without_address
         self._known: OrderedDict[tuple[Use, bytes], _Known] = OrderedDict()
+        self._answers: OrderedDict[bytes, _Good] = OrderedDict()
 
     def check_signer(self, der: bytes, now: datetime) -> Certificate:
         """Return the access point certificate in *der* if it may sign, else raise.
@@ -97,7 +111,14 @@ class Trust:
 
     def cached_revocation(self, certificate: Certificate, now: datetime) -> Revocation | None:
         """Return the answer if the lists in memory give one, else None; never waits."""
+        remembered = self._answers.get(certificate.fingerprint)
+        if remembered is not None and remembered.holds(self._lists.generation, now):
+            return Revocation.GOOD
         answer = _worst([self._ask_memory(link, now) for link in self._links(certificate)])
+        if answer is Revocation.GOOD:
+            self._answers[certificate.fingerprint] = _Good(self._lists.generation, now)
+            if len(self._answers) > CERTIFICATES_MAX:
+                self._answers.popitem(last=False)
         return None if answer is Revocation.UNKNOWN else answer
 
     async def revocation(self, certificate: Certificate, now: datetime) -> Revocation:

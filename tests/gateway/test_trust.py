@@ -146,6 +146,25 @@ async def test_a_list_somebody_else_signed_is_not_believed(listed, tmp_path):
     assert await trust.revocation(certificate_of(listed), NOW) is Revocation.UNKNOWN
 
 
+async def test_a_good_answer_is_forgotten_as_soon_as_a_list_changes(listed, tmp_path):
+    getter = lists_of(listed[0], days=0)
+    trust = trust_of(listed, tmp_path, getter)
+    certificate = certificate_of(listed)
+    assert await trust.revocation(certificate, NOW) is Revocation.GOOD
+    assert trust.cached_revocation(certificate, NOW) is Revocation.GOOD
+    getter.bodies = lists_of(listed[0], revoked=[certificate.serial]).bodies
+    await trust._lists.refresh_due(NOW)
+    assert trust.cached_revocation(certificate, NOW) is Revocation.REVOKED
+
+
+async def test_a_good_answer_is_asked_again_before_its_list_has_grown_too_old(listed, tmp_path):
+    trust = trust_of(listed, tmp_path, lists_of(listed[0], days=1))
+    certificate = certificate_of(listed)
+    end = NOW + DAY + trust._lists.stale_grace
+    assert await trust.revocation(certificate, end) is Revocation.GOOD
+    assert trust.cached_revocation(certificate, end + timedelta(seconds=10)) is None
+
+
 async def test_an_older_list_does_not_replace_a_newer_one(listed, tmp_path):
     serial = listed[1].certificate.serial_number
     getter = lists_of(listed[0], revoked=[serial])

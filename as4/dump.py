@@ -140,7 +140,8 @@ def _undo_encodings(headers: dict[str, str], body: bytes, notes: list[str]) -> b
 
 def _join_chunks(body: bytes, notes: list[str]) -> bytes:
     """Return *body* without its chunk framing, as far as that goes."""
-    pieces, position = [], 0
+    pieces: list[bytes] = []
+    position = 0
     while size := _CHUNK_SIZE.match(body, position):
         length = int(size[1], 16)
         if not length:

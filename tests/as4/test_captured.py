@@ -18,6 +18,7 @@ from as4.certificates import (
     load_key_pair,
 )
 from as4.compression import inflate
+from as4.dump import Dump, read_dump
 from as4.envelope import index_ids, open_envelope, parse_root
 from as4.errors import As4Error, FailedAuthentication
 from as4.pmode import PEPPOL
@@ -25,7 +26,6 @@ from as4.signal import ErrorSignal, Receipt, check_receipt, read_signal
 from as4.unpack import MessageReader, ReceivedMessage, check_business_header, check_timestamp
 from as4.usermessage import parse_user_message
 from as4.xmldsig import canonicalize
-from tests.support.dumps import Dump
 from ubl.sbdh import read_envelope
 
 pytestmark = pytest.mark.captured
@@ -87,12 +87,12 @@ class Capture:
     def exchange(self, case: str) -> Exchange:
         rows = {row["file"]: row for row in self.index["files"]}
         name = f"messages/{case}.request.http"
-        request = Dump.parse((self.folder / name).read_bytes())
+        request = read_dump((self.folder / name).read_bytes())
         answer = (self.folder / f"messages/{case}.response.http").read_bytes()
         found = rows[name]["found"]
         return Exchange(
             request=request,
-            response=Dump.parse(answer),
+            response=read_dump(answer),
             expected=rows[name]["expected_of_a_correct_receiver"],
             phase4_verdict=rows[name]["phase4_verdict"],
             payload_sha256=found.get("payload_sha256"),
@@ -199,7 +199,7 @@ def test_each_phase4_error_is_read_and_authenticated(phase4, case):
 
 @pytest.mark.parametrize("name", SIGNALS)
 def test_production_receipts_hold_in_signature_and_digests(test_data, name):
-    dump = Dump.parse((test_data / "as4-captured" / name).read_bytes())
+    dump = read_dump((test_data / "as4-captured" / name).read_bytes())
     receipt = read_signal(
         dump.body, check_signer=lambda der, _now: load_certificate(der), now=datetime.now(UTC)
     )
@@ -209,7 +209,7 @@ def test_production_receipts_hold_in_signature_and_digests(test_data, name):
 
 
 def test_the_receipt_that_was_altered_is_bad_at_its_messaging_digest(test_data):
-    dump = Dump.parse((test_data / "as4-captured" / "dataport1.as4in").read_bytes())
+    dump = read_dump((test_data / "as4-captured" / "dataport1.as4in").read_bytes())
     receipt = read_signal(
         dump.body, check_signer=lambda der, _now: load_certificate(der), now=datetime.now(UTC)
     )
@@ -219,7 +219,7 @@ def test_the_receipt_that_was_altered_is_bad_at_its_messaging_digest(test_data):
 
 
 def test_the_production_message_holds_as_far_as_it_can_without_its_key(test_data):
-    dump = Dump.parse((test_data / "as4-captured" / "dump-raw.as4out").read_bytes())
+    dump = read_dump((test_data / "as4-captured" / "dump-raw.as4out").read_bytes())
     reader = MessageReader(dump.content_type, keep=True)
     reader.feed(dump.body)
     opened = reader.open_envelope(

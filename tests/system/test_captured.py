@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from as4.certificates import Anchors, Use, check_certificate, load_key_pair
+from as4.dump import read_dump
 from as4.signal import Receipt, read_signal
 from gateway.trust import KeyRing
-from tests.support.dumps import Dump
 from tests.support.reception import FixedClock, a_receiver, a_trust, serve_participant
 from ubl.identifiers import DocumentTypeId, ParticipantId, ProcessId
 
@@ -59,7 +59,7 @@ async def test_a_captured_request_gets_a_receipt_or_the_error_it_earns(
         for each in sorted(requests, key=lambda each: each["case"] != "not-serviced"):
             if each["case"] != "not-serviced":
                 await serve_all(database)
-            dump = Dump.parse((captured / each["file"]).read_bytes())
+            dump = read_dump((captured / each["file"]).read_bytes())
             answer = await receiver.post(dump)
             signal = read_signal(answer.body, check_signer=check, now=CAPTURED_AT)
             assert verdict(signal) == EXPECTED.get(each["case"], "receipt"), each["case"]

@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -58,8 +59,7 @@ _TEXT_SPECIAL = re.compile(r"[&<>\r]")
 _ATTRIBUTE_SPECIAL = re.compile(r'[&<"\t\n\r]')
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
+class Transform(NamedTuple):
     """One step from a referenced node to the bytes that are digested.
 
     *prefixes* are those of ec:InclusiveNamespaces; only a canonicalisation can have them.

@@ -236,21 +236,25 @@ def _parse_agreement(elements: list[etree._Element]) -> Agreement | None:
 
 
 def _parse_properties(elements: list[etree._Element]) -> tuple[Property, ...]:
-    properties = []
-    for element in elements:
-        name = element.get("name")
-        if not name:
-            raise InvalidHeader("a Property has no name")
-        properties.append(Property(name, _text(element), element.get("type")))
-    return tuple(properties)
+    return tuple(
+        [Property(_property_name(known), _text(known), known.get("type")) for known in elements]
+    )
+
+
+def _property_name(element: etree._Element) -> str:
+    name = element.get("name")
+    if not name:
+        raise InvalidHeader("a Property has no name")
+    return name
 
 
 def _parse_part_info(element: etree._Element, properties: list[etree._Element]) -> PartInfo:
     values: dict[str, str] = {}
-    for known in _parse_properties(properties):
-        if known.name in values:
-            raise InvalidHeader(f"the part property {known.name} is given twice")
-        values[known.name] = known.value
+    for known in properties:
+        name = _property_name(known)
+        if name in values:
+            raise InvalidHeader(f"the part property {name} is given twice")
+        values[name] = _text(known)
     if "MimeType" not in values:
         raise InvalidHeader("PartInfo has no MimeType property")
     character_set = values.get("CharacterSet")

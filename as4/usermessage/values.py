@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ubl.identifiers import ParticipantId, ProcessId
 
@@ -9,40 +10,35 @@ ORIGINAL_SENDER = "originalSender"
 FINAL_RECIPIENT = "finalRecipient"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """What the message is for: in Peppol the process identifier, *type* being its scheme."""
 
     value: str
     type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PartyId:
+class PartyId(NamedTuple):
     """The name of an access point."""
 
     value: str
     type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Party:
+class Party(NamedTuple):
     """One side of the exchange, as the header names it; the schema allows several names."""
 
     ids: tuple[PartyId, ...]
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(NamedTuple):
     """The AgreementRef; *pmode* must be None in Peppol."""
 
     value: str
     pmode: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """A property of the message or of a part."""
 
     name: str
@@ -50,8 +46,7 @@ class Property:
     type: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PartInfo:
+class PartInfo(NamedTuple):
     """What the header says of one payload; *href* is None for a payload in the Body."""
 
     href: str | None

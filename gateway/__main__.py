@@ -24,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if verb not in _verbs():
         known = ", ".join(_verbs())
-        print(f"gateway: no verb {verb!r}; there are {known}", file=sys.stderr)  # noqa: T201
+        said = f"gateway: no verb {verb!r}; there are {known}"
+        print(said, file=sys.stderr)  # noqa: T201 - said to a person
         return 2
     return _run(verb, words[1:])
 

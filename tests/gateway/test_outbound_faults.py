@@ -219,4 +219,5 @@ async def test_a_receipt_signed_by_a_revoked_certificate_proves_nothing(database
         assert await sender.run(ref) > 0
         last = await sender.last(ref)
     assert (last.detail["kind"], last.detail["code"]) == ("bad-receipt", "EBMS:0302")
-    assert "revoked" in last.detail["detail"]
+    assert "the certificate of PBE000002 was revoked" in last.detail["detail"]
+    assert "nobody says" not in last.detail["detail"]

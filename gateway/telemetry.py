@@ -19,6 +19,7 @@ __all__ = ["configure_logging", "reference", "with_reference"]
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HIDDEN_WORDS = frozenset({"key", "password", "secret", "token", "authorization"})
 _TEXT_MAX = 2_000  # LIMIT: characters of one field; a log line is not an archive.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _REFERENCE: ContextVar[str] = ContextVar("reference", default="")
 
 
@@ -34,6 +35,9 @@ def configure_logging(
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
+    # No line shows these, and each message of a peer would pay for them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def reference() -> str:
@@ -96,7 +100,7 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _ENCODER.encode(line)
 
 
 class _TextLines(logging.Formatter):

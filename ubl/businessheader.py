@@ -124,23 +124,18 @@ def check_sbdh(header: Sbdh, *, payload_name: str, zone_required: bool = True) -
 
 
 def _check_agreement(header: Sbdh, payload_name: str) -> None:
-    document_type = header.document_type
+    root_namespace, root_name, _, version = header.document_type.split()
     namespace, _, local_name = payload_name.removeprefix("{").rpartition("}")
+    said = (header.standard, header.type, header.type_version, root_namespace, root_name)
+    if said == (namespace, local_name, version, namespace, local_name):
+        return
+    scope = f"in the scope {DOCUMENT_TYPE_SCOPE}"
     agreements = (
         ("Standard", header.standard, "the payload's namespace", namespace),
         ("Type", header.type, "the payload's root element", local_name),
-        (
-            "TypeVersion",
-            header.type_version,
-            f"the version in the scope {DOCUMENT_TYPE_SCOPE}",
-            document_type.version,
-        ),
-        (
-            f"the root element in the scope {DOCUMENT_TYPE_SCOPE}",
-            f"{{{document_type.root_namespace}}}{document_type.local_name}",
-            "the payload's root element",
-            payload_name,
-        ),
+        ("TypeVersion", header.type_version, f"the version {scope}", version),
+        (f"the namespace {scope}", root_namespace, "the payload's namespace", namespace),
+        (f"the root element {scope}", root_name, "the payload's root element", local_name),
     )
     for what, found, other, expected in agreements:
         if found != expected:

@@ -120,22 +120,22 @@ class DocumentTypeId:
     @property
     def root_namespace(self) -> str:
         """The namespace of the root element; of what is no XML, the name of the syntax."""
-        return self._split()[0]
+        return self.split()[0]
 
     @property
     def local_name(self) -> str:
         """The name of the root element; empty for what is no XML."""
-        return self._split()[1]
+        return self.split()[1]
 
     @property
     def customization(self) -> str:
         """The specification that the document follows (BT-24 of an invoice)."""
-        return self._split()[2]
+        return self.split()[2]
 
     @property
     def version(self) -> str:
         """The version of the syntax, ``2.1`` for UBL."""
-        return self._split()[3]
+        return self.split()[3]
 
     @property
     def has_wildcard(self) -> bool:
@@ -168,8 +168,8 @@ class DocumentTypeId:
         """
         return not self.has_wildcard and published in self.candidates()
 
-    def _split(self) -> tuple[str, str, str, str]:
-        """Return namespace, name, customization and version; empty where there is none."""
+    def split(self) -> tuple[str, str, str, str]:
+        """Return namespace, local name, customization and version; empty where there is none."""
         root, separator, rest = self.value.partition("##")
         if not separator:
             return "", "", "", ""

@@ -23,7 +23,7 @@ VALUE_CHARS_MAX: Final = 4096
 
 # How much is given to expat at once: after `stop` it still reads to the end of the slice, so the
 # first slices, where a header ends, are small.
-_SLICE_BYTES_FIRST: Final = 1024
+_SLICE_BYTES_FIRST: Final = 2048
 _SLICE_BYTES: Final = 16 << 10
 # Unfinished tokens from this size on wait for as much again before they are read anew, so that
 # a long token in many small chunks does not cost the square of its length.
@@ -112,7 +112,6 @@ class Scanner:
         self._collecting = False
         self._text = ""
         self._attributes: Mapping[str, str] = {}
-        self._line = 1
         self._empty_tag = False
         self._tail = b""
         self._held = bytearray()
@@ -126,8 +125,8 @@ class Scanner:
 
     @property
     def line(self) -> int:
-        """The line, from 1, of the value or the start tag being reported."""
-        return self._line
+        """The line, from 1, of the tag being reported: of a value, that is its end tag."""
+        return self._parser.CurrentLineNumber
 
     def feed(self, data: bytes) -> None:
         """Scan the next *data*; nothing happens once the scan is stopped."""
@@ -153,11 +152,12 @@ class Scanner:
             raise self._failure
         if not self._stopped:
             self._parse(self._take_held(), final=True)
+            self._let_go()
 
-    def stop(self) -> NoReturn:
+    def stop(self) -> None:
         """End the scan from a callback: the rest is neither reported nor checked."""
         self._stopped = True
-        raise _Stop
+        self._let_go()
 
     def read_tag(self) -> bytes:
         """Return the bytes of the start tag being reported; for use in *on_open* alone."""
@@ -178,6 +178,18 @@ class Scanner:
         parser.ProcessingInstructionHandler = self._instruction
         return parser
 
+    def _let_go(self) -> None:
+        """Drop what refers to each other, so that all is freed at once and not by a collector."""
+        parser = self._parser
+        parser.XmlDeclHandler = None
+        parser.StartDoctypeDeclHandler = None
+        parser.StartElementHandler = None
+        parser.EndElementHandler = None
+        parser.CharacterDataHandler = None
+        parser.CommentHandler = None
+        parser.ProcessingInstructionHandler = None
+        self._on_open, self._on_close, self._on_value = _ignore, _ignore, _ignore
+
     def _take_held(self) -> bytes:
         held = bytes(self._held)
         self._held.clear()
@@ -193,14 +205,16 @@ class Scanner:
         self._tail = self._tail[-3:] + data
         try:
             self._parser.Parse(data, final)
-        except _Stop:
-            return False
         except expat.ExpatError as error:
+            if self._stopped:
+                return False
             self._failure = self._explain(error)
             raise self._failure from error
         except Exception as error:
             self._failure = error
             raise
+        if self._stopped:
+            return False
         pending = self._fed - self._parser.CurrentByteIndex
         self._wanted = pending if pending >= _REPARSE_BYTES_MIN else 0
         if pending > TOKEN_BYTES_MAX:
@@ -240,13 +254,11 @@ class Scanner:
             self._collecting = True
             self._text = ""
             self._attributes = attributes
-            self._line = self._parser.CurrentLineNumber
             self._parser.CharacterDataHandler = self._characters
 
     def _open(self, raw: str, attributes: Mapping[str, str], depth: int) -> bool | None:
         namespace, space, local = raw.rpartition(" ")
         name = f"{{{namespace}}}{local}" if space else local
-        self._line = self._parser.CurrentLineNumber
         self._empty_tag = self.read_tag().endswith(b"/>")
         return self._on_open(name, attributes, self._parser.CurrentByteIndex, depth)
 
@@ -312,10 +324,6 @@ class Scanner:
 
 def _ignore(*_declared: object) -> None:
     pass
-
-
-class _Stop(Exception):  # noqa: N818 - it is no error
-    """Raised through expat to end a scan."""
 
 
 def refuse_declaration(version: str, encoding: str | None) -> str | None:

@@ -1,6 +1,8 @@
 """The business envelope, as it is read and written."""
 
+import gc
 import tracemalloc
+import weakref
 from dataclasses import replace
 from itertools import pairwise
 
@@ -124,6 +126,18 @@ def test_the_header_is_known_before_the_payload_is_read():
     assert reader.header == a_header()
     reader.feed(b"anything \0")
     reader.close()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_reader_that_is_done_is_freed_without_a_collector(whole):
+    gc.disable()
+    try:
+        reader = read_envelope(an_envelope(), whole=whole)
+        last_sight = weakref.ref(reader._scanner)
+        del reader
+        assert last_sight() is None
+    finally:
+        gc.enable()
 
 
 SBD = an_envelope(payload=f"<!-- € -->{PAYLOAD}\n")

@@ -168,6 +168,10 @@ class Scanner:
     def _make_parser(self) -> expat.XMLParserType:
         parser = expat.ParserCreate("UTF-8", " ", self._names)
         parser.buffer_text = True
+        # Newer expats may wait for more bytes before they report a tag they have seen whole; what
+        # is cut by offset needs each report with the piece that completes it.
+        if (defer := getattr(parser, "SetReparseDeferralEnabled", None)) is not None:
+            defer(False)  # noqa: FBT003 - the library takes it by position
         parser.XmlDeclHandler = self._declaration
         parser.StartDoctypeDeclHandler = self._doctype
         # Called for nothing but that the prefixes and namespaces be counted among the names.

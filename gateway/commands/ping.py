@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.client import GatewayClient
-from gateway.commands.options import EXIT_DONE, EXIT_REFUSED, add_client, api_access, report
+from gateway.commands.options import (
+    EXIT_DONE,
+    EXIT_REFUSED,
+    EXIT_TEMPORARY,
+    add_client,
+    api_access,
+    report,
+)
 
 SUMMARY = "send a test message to the access point of a participant"
 
@@ -25,7 +32,9 @@ def run(args: argparse.Namespace) -> int:
     """Send the test message and return the exit code."""
     facts = asyncio.run(_ping(args))
     report(args, facts, _lines)
-    return EXIT_DONE if facts["ok"] else EXIT_REFUSED
+    if facts["ok"]:
+        return EXIT_DONE
+    return EXIT_TEMPORARY if facts["temporary"] else EXIT_REFUSED
 
 
 async def _ping(args: argparse.Namespace) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gateway.clock import Clock
 from gateway.egress import AddressRefused
 from gateway.errors import Fault, Kind
 from gateway.exchange.judgement import Sent, judge_answer, judge_failure
-from gateway.exchange.retry import Outcome, What
+from gateway.exchange.retry import Again, Outcome, What
 from gateway.exchange.route import Finder, NoRoute, Route, Wanted, find_route
 from gateway.ports import MessagePoster
 from gateway.trust import Trust
@@ -50,6 +50,7 @@ class Pinger:
             "access_point": route.recipient.subject_cn,
             "message_id": message_id,
             "ok": outcome.what is What.RECEIPT,
+            "temporary": outcome.rule.again is Again.YES,
             "outcome": outcome.what,
             "code": outcome.code,
             "detail": outcome.detail,

@@ -30,6 +30,7 @@ async def api(database, tmp_path):
         return {
             "participant": participant.value, "address": "https://red.example/as4",
             "access_point": "PBE000002", "ok": ok, "detail": "it is asleep", "milliseconds": 12,
+            "temporary": participant.value != SENDER,
         }  # fmt: skip
 
     async with run_api(database, tmp_path, ping=ping) as running, running.client() as client:
@@ -174,3 +175,5 @@ async def test_a_ping_says_how_it_was_answered(api, capsys):
     assert "PBE000002 at https://red.example/as4 answered with a receipt (12 ms)" in ended.out
     ended = await run_beside(capsys, "ping", SENDER, "--json", *access(api))
     assert (ended.code, ended.facts["ok"]) == (1, False)
+    ended = await run_beside(capsys, "ping", "0208:0000000196", *access(api))
+    assert (ended.code, "it is asleep" in ended.out) == (3, True)

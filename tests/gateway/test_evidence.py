@@ -20,6 +20,7 @@ from gateway.errors import Fault, Kind
 from gateway.exchange.evidence import Exhibit, collect_exhibits, write_zip
 from gateway.store.documents import find_document
 from gateway.store.messages import find_message
+from tests.support.command import run_command
 from tests.support.messages import (
     NOW,
     RANDOM_KEY,
@@ -30,7 +31,7 @@ from tests.support.messages import (
     check_signer,
     find_key,
 )
-from tests.support.pki import leaf
+from tests.support.pki import leaf, pki
 from tests.support.reception import LIMITS, a_receiver
 from tests.support.sending import AccessPoint, a_sender, access_points, plain
 
@@ -182,6 +183,30 @@ async def test_without_a_look_up_the_evidence_says_so(database, tmp_path):
         files, _ = await evidence(database, archive, sender.dossier_id, ref.document_id)
     assert "smp-answer.xml" not in files
     assert "the endpoint was given, not looked up" in check_explained(files)
+
+
+async def test_inspect_finds_the_evidence_good_and_one_changed_byte_bad(database, tmp_path, capsys):
+    point = AccessPoint()
+    async with access_points(point), a_sender(database, tmp_path, point) as sender:
+        ref = await sender.accept()
+        await sender.finish(ref)
+        archive = sender.outbound.archive
+        files, _ = await evidence(database, archive, sender.dossier_id, ref.document_id)
+    (tmp_path / "root.pem").write_bytes(pki().root.certificate_pem)
+    (tmp_path / "ap-ca.pem").write_bytes(pki().ap_ca.certificate_pem)
+    (tmp_path / "key.pem").write_bytes(leaf("receiver").key_pem)
+    trust = ("--trust", tmp_path / "root.pem", "--trust", tmp_path / "ap-ca.pem")
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    message, receipt = tmp_path / "message.http", tmp_path / "receipt.http"
+    for words in [(message,), (message, "--key", tmp_path / "key.pem"),
+                  (receipt, "--request", message)]:  # fmt: skip
+        ended = run_command(capsys, "inspect", *words, *trust)
+        assert ended.code == 0, ended.out
+    for path in (message, receipt):
+        head, _, body = path.read_bytes().partition(b"</eb:MessageId>")
+        path.write_bytes(head[:-1] + b"X</eb:MessageId>" + body)
+        assert run_command(capsys, "inspect", path, *trust).code == 1
 
 
 async def test_before_there_is_a_message_there_is_no_evidence(database, tmp_path):

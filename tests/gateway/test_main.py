@@ -63,7 +63,7 @@ def test_the_version_is_told(capsys):
 
 
 @pytest.mark.parametrize(
-    "verb", ["config", "db", "demo", "lookup", "ping", "pki", "send", "serve", "worker"]
+    "verb", ["config", "db", "demo", "inspect", "lookup", "ping", "pki", "send", "serve", "worker"]
 )
 def test_every_verb_explains_itself(capsys, verb):
     ended = run_command(capsys, verb, "--help")

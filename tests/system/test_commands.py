@@ -24,7 +24,12 @@ async def gateway(*words):
         sys.executable, "-m", "gateway", *map(str, words),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), 120)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
     return process.returncode, out.decode().splitlines(), err.decode()
 
 
@@ -64,7 +69,7 @@ async def check_ping(network):
     config = ("--config", blue.config, "--json")
     code, lines, _ = await gateway("ping", red.role.participant, *config)
     answer = json.loads(lines[-1])
-    assert (code, answer["ok"], answer["access_point"]) == (0, True, red.role.seat_id)
+    assert (code, answer["access_point"]) == (0, red.role.seat_id), answer
     async with red.client() as client:
         assert (await client.list_documents()).documents == ()
     code, lines, _ = await gateway("ping", "0208:0000000196", *config)

@@ -254,7 +254,12 @@ async def test_an_answer_over_the_cap_is_not_read_on(site):
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("gzip", b"x"), ("gzip", gzip.compress(b"x" * 1001, mtime=0)), ("br", b"x"), ("deflate", b"x")],
+    [
+        ("gzip", b"x"),
+        ("gzip", gzip.compress(b"x" * 1001, mtime=0)),
+        ("br", b"x"),
+        ("deflate", b"x"),
+    ],
 )
 async def test_a_coded_answer_that_cannot_be_read_within_the_cap_is_refused(site, coding, body):
     site.reply = lambda request: web.Response(body=body, headers={"Content-Encoding": coding})

@@ -92,6 +92,12 @@ INVALID_HEADERS = {
     "a huge message id": swap("<eb:MessageId>", "<eb:MessageId>" + "x" * 999),
     "an element of its own": swap("<eb:PartyInfo>", "<eb:Trace></eb:Trace><eb:PartyInfo>"),
     "a foreign element": swap("<eb:PartyInfo>", '<x:T xmlns:x="urn:x"></x:T><eb:PartyInfo>'),
+    "a block inside another": lambda text: text.replace(
+        "</eb:MessageInfo><eb:PartyInfo>", "<eb:PartyInfo>"
+    ).replace("</eb:PartyInfo>", "</eb:PartyInfo></eb:MessageInfo>"),
+    "properties of the part inside properties of the message": lambda text: swap(
+        "</eb:PayloadInfo>", "</eb:PayloadInfo></eb:MessageProperties>"
+    )(swap("</eb:MessageProperties>", "")(text)),
     "two user messages": twice("<eb:UserMessage>", "</eb:UserMessage>"),
     "no user message": without("UserMessage"),
     "a signal": cut("<eb:U", "</eb:UserMessage>", "<eb:SignalMessage></eb:SignalMessage>"),

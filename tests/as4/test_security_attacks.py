@@ -147,6 +147,15 @@ HEADERS = {
         "</xenc:CipherReference>",
         "<xenc:CipherValue>AAAA</xenc:CipherValue>",
     ),
+    "a cipher inside the name of its key": lambda text: swap(
+        "</xenc:CipherData><xenc:ReferenceList>",
+        "</xenc:CipherData></ds:KeyInfo><xenc:ReferenceList>",
+    )(swap("</ds:KeyInfo><xenc:CipherData>", "<xenc:CipherData>")(text)),
+    "a reference inside the method": swap(
+        'aes128-gcm"/><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">',
+        'aes128-gcm"><ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/></xenc:EncryptionMethod>'
+        '<ds:KeyInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">',
+    ),
     "duplicate ids": swap(f'wsu:Id="body-{NONCE}"', f'wsu:Id="{ID}"'),
     "duplicate ids of two kinds": swap("<xenc:EncryptedData ", f'<xenc:EncryptedData ID="{ID}" '),
     "duplicate ids in lower case": swap("<wsse:Security ", f'<wsse:Security id="{ID}" '),

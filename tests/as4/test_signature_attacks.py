@@ -79,6 +79,9 @@ SIGNED = {
     "the attachment with prefixes": swap(
         f'{ATTACHMENT_CONTENT_SIGNATURE}">', f'{ATTACHMENT_CONTENT_SIGNATURE}">{PARAMETER}'
     ),
+    "a digest method inside the transforms": lambda text: swap(
+        "</ds:DigestMethod>", "</ds:DigestMethod></ds:Transforms>"
+    )(swap("</ds:Transforms>", "")(text)),
     "a digest that is not base64": swap("<ds:DigestValue>", "<ds:DigestValue>*"),
     "a reference to the whole": cut('URI="#', '"', 'URI=""'),
     "a reference without URI": cut(' URI="#', '"'),

@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, words: Sequence[str]) -> int:
     from gateway.commands.options import refuse  # noqa: PLC0415 - `--help` needs none of it
-    from gateway.errors import Fault, Unavailable  # noqa: PLC0415
-    from gateway.settings import BadSettings  # noqa: PLC0415
+    from gateway.errors import Fault, Unavailable  # noqa: PLC0415 - as above
+    from gateway.settings import BadSettings  # noqa: PLC0415 - as above
 
     module = importlib.import_module(f"gateway.commands.{verb}")
     shape = argparse.RawDescriptionHelpFormatter

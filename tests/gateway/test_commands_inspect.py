@@ -122,6 +122,14 @@ def test_the_authority_of_publishers_may_stand_among_the_trusted(capsys, desk):
     assert (ended.code, ended.facts["signer"]["chain"]) == (0, "good")
 
 
+def test_the_authority_of_publishers_vouches_for_no_message(capsys, desk):
+    path = write(desk / "publisher.http", a_sealed_message(signer="publisher-as-ap"))
+    words = trusting(desk, "root", "ca", "smp")
+    ended = run_command(capsys, "inspect", path, *words, "--json")
+    assert (ended.code, ended.facts["code"]) == (1, "EBMS:0101")
+    assert ended.facts["signer"]["chain"] == "bad"
+
+
 def test_the_root_alone_vouches_for_no_leaf(capsys, desk):
     words = trusting(desk, "root")
     ended = run_command(capsys, "inspect", desk / "message.http", *words, "--json")
@@ -205,6 +213,16 @@ def test_production_captures_are_good_as_far_as_they_can_be_checked(capsys, test
     assert digests.get("attachment", "not checked") == "not checked"
     assert facts["signer"]["chain"] == "not checked"
     assert facts["signer"]["valid_at"] is True
+
+
+@pytest.mark.captured
+@pytest.mark.parametrize(("stage", "chain"), [("_TEST", "good"), ("", "bad")])
+def test_the_authorities_of_one_stage_vouch_for_that_stage(capsys, test_data, stage, chain):
+    names = (f"Root{stage}", f"ACCESS_POINT{stage}", f"SERVICE_METADATA_PUBLISHER{stage}")
+    files = [test_data / "pki" / f"PEPPOL_{name}_CA-G3.pem" for name in names]
+    trust = [word for file in files for word in ("--trust", file)]
+    ended = run_command(capsys, "inspect", test_data / AS4 / "dump-raw.as4out", *trust, "--json")
+    assert (ended.facts["verdict"], ended.facts["signer"]["chain"]) == (chain, chain)
 
 
 @pytest.mark.captured

@@ -93,7 +93,7 @@ def _notes(row: dict[str, Any]) -> str:
     if row["choices"]:
         notes.append(" or ".join(row["choices"]))
     if row["low"] is not None:
-        notes.append(f"{row['low']:g} to {row['high']:g}")
+        notes.append(f"{row['low']} to {row['high']}")
     if row["secret"]:
         notes.append("secret")
     return "; ".join(notes)

@@ -392,3 +392,8 @@ def test_a_soap_fault_is_an_error_of_anybody():
     fault = f'<S:Envelope xmlns:S="{soap}"><S:Body><S:Fault>down</S:Fault></S:Body></S:Envelope>'
     report = inspect(an_answer(fault.encode()), NOTHING_KNOWN)
     assert (report.kind, report.good, report.fault) == (Kind.ERROR, True, "down")
+
+
+def test_of_two_failures_the_endpoints_first_is_the_verdict():
+    both = a_user_message(to_party="PBE000009", action="busdox-docid-qns::other")
+    assert "PBE000009" in inspected(a_sealed_message(both)).verdict.detail

@@ -1,26 +1,21 @@
 """Documents over HTTP, against the real store."""
 
-import asyncio
-import base64
 import hashlib
 
-import asyncpg
 import pytest
 
-from gateway.errors import Fault, Kind
-from gateway.settings import Settings, Stage
-from gateway.store.documents import find_document
+from gateway.settings import Settings
 from tests.support.api import (
     RECEIVER,
     SENDER,
     an_invoice,
     another_dossier,
     ask,
+    count,
     post,
     root_of,
     run_api,
 )
-from tests.support.pki import leaf
 
 
 @pytest.fixture
@@ -35,14 +30,6 @@ async def api(database, tmp_path):
 async def client(api):
     async with api.client() as connected:
         yield connected
-
-
-async def count(dsn, table):
-    connection = await asyncpg.connect(dsn)
-    try:
-        return await connection.fetchval(f"SELECT count(*) FROM {table}")
-    finally:
-        await connection.close()
 
 
 async def assert_nothing_stored(api, dsn):
@@ -218,16 +205,6 @@ async def test_the_receiver_the_caller_means_is_compared(api, dsn):
     assert await count(dsn, "documents") == 1
 
 
-async def test_the_same_key_and_document_get_the_first_answer(api, dsn):
-    status, headers, first = await post(api, an_invoice(), Idempotency_Key="k")
-    again_status, again_headers, again = await post(api, an_invoice(), Idempotency_Key="k")
-    assert (again_status, again, again_headers["Location"]) == (status, first, headers["Location"])
-    assert "Idempotent-Replayed" not in headers
-    assert again_headers["Idempotent-Replayed"] == "true"
-    assert await count(dsn, "documents") == 1
-    assert await count(dsn, "pgqueuer") == 1
-
-
 async def test_a_replayed_large_document_leaves_one_file(api):
     data = an_invoice(note="x" * 2_000_000)
     for _ in range(2):
@@ -235,44 +212,13 @@ async def test_a_replayed_large_document_leaves_one_file(api):
     assert len(api.services.archive.names()) == 1
 
 
-async def test_the_same_key_with_another_document_is_refused(api, dsn):
-    await post(api, an_invoice(), Idempotency_Key="k")
-    status, _, problem = await post(api, an_invoice(number="2"), Idempotency_Key="k")
-    assert (status, problem["code"]) == (422, "idempotency-key-reused")
-    assert await count(dsn, "documents") == 1
-
-
-async def test_requests_in_flight_with_one_key_make_one_document(api, dsn):
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(post(api, an_invoice(), Idempotency_Key="k")) for _ in range(8)]
-    answers = [task.result() for task in tasks]
-    assert {status for status, _, _ in answers} == {202}
-    assert len({body["id"] for _, _, body in answers}) == 1
-    assert await count(dsn, "documents") == 1
-
-
-async def test_without_a_key_the_same_document_is_another(api, dsn):
-    await post(api, an_invoice())
-    await post(api, an_invoice())
-    assert await count(dsn, "documents") == 2
-
-
-async def test_a_key_that_is_none_is_refused(api):
-    for key in ("", "x" * 256, "two words", "é"):
-        status, _, problem = await post(api, an_invoice(), Idempotency_Key=key)
-        assert (status, problem["code"]) == (422, "bad-idempotency-key")
-
-
-async def test_keys_of_two_dossiers_do_not_meet(api, database):
-    other = await another_dossier(database)
-    async with api.client(other) as second:
-        await second.register_participant(RECEIVER)
-        one = await second.send_document(
-            an_invoice(sender=RECEIVER, receiver=SENDER), idempotency_key="k"
-        )
-    async with api.client() as first:
-        two = await first.send_document(an_invoice(), idempotency_key="k")
-    assert one.id != two.id
+async def test_a_file_that_cannot_be_read_is_a_problem_and_not_half_an_answer(api, client):
+    document = await client.send_document(an_invoice(note="x" * 2_000_000))
+    for name in api.services.archive.names():
+        api.services.archive.delete(name)
+    status, headers, problem = await ask(api, "GET", f"/v1/documents/{document.id}/ubl")
+    assert (status, headers["Content-Type"]) == (503, "application/problem+json")
+    assert problem["code"] == "unavailable"
 
 
 async def test_a_page_goes_on_where_the_one_before_ended(client):
@@ -335,46 +281,3 @@ async def test_evidence_of_what_is_not_sealed_yet_is_a_conflict(api, client):
     document = await client.send_document(an_invoice())
     status, _, problem = await ask(api, "GET", f"/v1/documents/{document.id}/evidence")
     assert (status, problem["code"]) == (409, "no-message-yet")
-
-
-async def test_a_fixed_endpoint_is_kept_for_the_job(api, client, database):
-    der = leaf("receiver").certificate_der
-    document = await client.send_document(
-        an_invoice(), endpoint="http://127.0.0.1:1/as4", certificate=der
-    )
-    async with database.transaction(api.dossier) as tx:
-        options = (await find_document(tx, document.id)).options
-    assert options["endpoint"] == "http://127.0.0.1:1/as4"
-    assert base64.b64decode(options["certificate"]) == der
-
-
-async def test_a_fixed_endpoint_that_cannot_be_used_is_refused(client):
-    for endpoint, certificate, code in [
-        ("https://ap.example/as4", None, "incomplete-endpoint"),
-        (None, b"x", "incomplete-endpoint"),
-        ("ftp://ap.example/as4", b"x", "bad-endpoint"),
-        ("https://[::1/as4", b"x", "bad-endpoint"),
-        ("https:///as4", b"x", "bad-endpoint"),
-        ("https://ap.example/as4", b"x", "bad-certificate"),
-    ]:
-        with pytest.raises(Fault) as caught:
-            await client.send_document(an_invoice(), endpoint=endpoint, certificate=certificate)
-        assert (caught.value.kind, caught.value.code) == (Kind.INVALID, code)
-
-
-async def test_a_fixed_endpoint_is_refused_in_production_and_http_outside_the_sandbox(
-    database, tmp_path
-):
-    for stage, kind, code in [
-        (Stage.PRODUCTION, Kind.DENIED, "fixed-endpoint-refused"),
-        (Stage.TEST, Kind.INVALID, "bad-endpoint"),
-    ]:
-        async with (
-            run_api(database, tmp_path / stage, stage=stage) as api,
-            api.client() as client,
-        ):
-            with pytest.raises(Fault) as caught:
-                await client.send_document(
-                    an_invoice(), endpoint="http://ap.example/as4", certificate=b"x"
-                )
-            assert (caught.value.kind, caught.value.code) == (kind, code)

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 import aiohttp
+import asyncpg
 from aiohttp import web
 from yarl import URL
 
@@ -137,3 +138,11 @@ async def another_dossier(database: Database) -> str:
     async with database.transaction(dossier_id) as tx:
         await insert_api_key(tx, key_hash=hash_api_key(key), name="x", now=SystemClock().now())
     return key
+
+
+async def count(dsn, table):
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(f"SELECT count(*) FROM {table}")
+    finally:
+        await connection.close()

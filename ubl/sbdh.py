@@ -24,6 +24,7 @@ from ubl.businessheader import (
 )
 from ubl.errors import BadBusinessHeader, MalformedXml, UblError
 from ubl.identifiers import ParticipantId
+from ubl.opening import read_opening
 from ubl.xml import VALUE_CHARS_MAX, Paths, Scanner
 
 __all__ = ["NAMESPACE", "SCOPES_MAX", "EnvelopeReader", "Sbdh", "Scope", "build_envelope"]
@@ -46,21 +47,20 @@ def _in_header(*paths: str) -> dict[tuple[str, ...], str]:
 
 
 _SCOPE: Final = "BusinessScope/Scope"
-_PATHS: Final = Paths(
-    _in_header(
-        "Sender/Identifier",
-        "Receiver/Identifier",
-        "DocumentIdentification/Standard",
-        "DocumentIdentification/TypeVersion",
-        "DocumentIdentification/InstanceIdentifier",
-        "DocumentIdentification/Type",
-        "DocumentIdentification/CreationDateAndTime",
-        f"{_SCOPE}/Type",
-        f"{_SCOPE}/InstanceIdentifier",
-        f"{_SCOPE}/Identifier",
-    ),
-    groups=_in_header(_SCOPE),
+_VALUES: Final = _in_header(
+    "Sender/Identifier",
+    "Receiver/Identifier",
+    "DocumentIdentification/Standard",
+    "DocumentIdentification/TypeVersion",
+    "DocumentIdentification/InstanceIdentifier",
+    "DocumentIdentification/Type",
+    "DocumentIdentification/CreationDateAndTime",
+    f"{_SCOPE}/Type",
+    f"{_SCOPE}/InstanceIdentifier",
+    f"{_SCOPE}/Identifier",
 )
+_GROUPS: Final = _in_header(_SCOPE)
+_PATHS: Final = Paths(_VALUES, groups=_GROUPS)
 _XML_SPACE: Final = " \t\r\n"
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAG_NAME: Final = re.compile(rb"<([^\s/>]+)")
@@ -137,10 +137,16 @@ class EnvelopeReader:
         self._values: dict[str, str] = {}
         self._scope: dict[str, str] = {}
         self._scopes: list[Scope] = []
-        self._scanner = Scanner(self._open, self._close, self._value, paths=_PATHS)
+        self._scanner: Scanner | None = None
 
     def feed(self, data: bytes) -> None:
         """Read the next *data*; nothing happens once the reader has stopped."""
+        if self._scanner is None:
+            if self._is_done():
+                return
+            if self._read_header_only and self._read_at_once(data):
+                return
+            self._scanner = Scanner(self._open, self._close, self._value, paths=_PATHS)
         try:
             self._scanner.feed(data)
         except MalformedXml as error:
@@ -148,6 +154,10 @@ class EnvelopeReader:
 
     def close(self) -> None:
         """Say that there is no more: now the envelope must be complete."""
+        if self._scanner is None:
+            if self._is_done():
+                return
+            self._scanner = Scanner(self._open, self._close, self._value, paths=_PATHS)
         try:
             self._scanner.close()
         except MalformedXml as error:
@@ -167,6 +177,20 @@ class EnvelopeReader:
             return False
         after = re.escape(last) + rb"\s*>\s*</" + re.escape(_tag_name(self._root_tag)) + rb"\s*>\s*"
         return re.fullmatch(after, sbd[sbd.rindex(last) :]) is not None
+
+    def _is_done(self) -> bool:
+        return self._read_header_only and self.header is not None
+
+    def _read_at_once(self, data: bytes) -> bool:
+        """Read a plain opening in one go; say whether it was one."""
+        opening = read_opening(data, (_ROOT, _HEADER), _VALUES, _GROUPS)
+        if opening is None:
+            return False
+        for path, text, attributes in opening.values:
+            self._value(path, text, attributes)
+        self._root_tag, self._payload_tag = opening.root_tag, opening.payload_tag
+        self._take_header(opening.payload_name, opening.payload_offset)
+        return True
 
     def _translate(self, error: MalformedXml) -> UblError:
         if self.header is not None:
@@ -195,17 +219,22 @@ class EnvelopeReader:
             raise BadBusinessHeader(
                 f"there is no business envelope: the root element is {name}", rule="no-sbdh"
             )
+        assert self._scanner is not None
         self._root_tag = self._scanner.read_tag()
 
     def _open_payload(self, name: str, offset: int) -> None:
-        if name == _HEADER:
-            raise BadBusinessHeader("the envelope has two headers", rule="two-headers")
-        self.header = read_sbdh(self._values, self._scopes, payload_name=name)
-        self.payload_name = name
-        self.payload_offset = offset
+        assert self._scanner is not None
+        self._take_header(name, offset)
         self._payload_tag = self._scanner.read_tag()
         if self._read_header_only:
             self._scanner.stop()
+
+    def _take_header(self, payload_name: str, offset: int) -> None:
+        if payload_name == _HEADER:
+            raise BadBusinessHeader("the envelope has two headers", rule="two-headers")
+        self.header = read_sbdh(self._values, self._scopes, payload_name=payload_name)
+        self.payload_name = payload_name
+        self.payload_offset = offset
 
     def _close(self, end: int, depth: int, _text: str | None) -> None:
         if self.header is not None:

@@ -132,12 +132,58 @@ def test_the_header_is_known_before_the_payload_is_read():
 def test_a_reader_that_is_done_is_freed_without_a_collector(whole):
     gc.disable()
     try:
-        reader = read_envelope(an_envelope(), whole=whole)
+        # A comment in front keeps the header-only reader from reading the opening in one go.
+        reader = read_envelope(b"<!-- -->" + an_envelope().split(b"?>", 1)[-1], whole=whole)
         last_sight = weakref.ref(reader._scanner)
         del reader
         assert last_sight() is None
     finally:
         gc.enable()
+
+
+OPENINGS = [
+    an_envelope(),
+    b"\xef\xbb\xbf" + an_envelope(),
+    an_envelope(payload=PAYLOAD.replace(">", " a='b>c'>", 1)),
+    an_envelope(payload=f"<!-- <{PAYLOAD[1:]} -->{PAYLOAD}"),
+    an_envelope().replace(b"StandardBusinessDocumentHeader>", b"StandardBusinessDocumentHeader >"),
+    an_envelope().replace(b"</Sender>", b"<!-- </StandardBusinessDocumentHeader><a> --></Sender>"),
+    an_envelope().replace(b"</Sender>", b"<x><StandardBusinessDocumentHeader/></x></Sender>"),
+    an_envelope().replace(b"</Sender>", b"<![CDATA[</StandardBusinessDocumentHeader>]]></Sender>"),
+    an_envelope().replace(b"<HeaderVersion>", b"<HeaderVersion xmlns:a='b>c'>"),
+    an_envelope().replace(b"</HeaderVersion>", b"</HeaderVersion><?p i?>"),
+    an_envelope().replace(b"</Identifier>", b"<b/></Identifier>", 1),
+    an_envelope().replace(b"</Identifier>", b"&amp;</Identifier>", 1),
+    an_envelope(payload=""),
+    an_envelope(payload="text"),
+    an_envelope(payload="<Invoice/>"),
+    an_envelope(payload="<p:Invoice/>"),
+    an_envelope(payload="<StandardBusinessDocumentHeader/>"),
+    b"<!DOCTYPE a>" + an_envelope(),
+]
+
+
+@pytest.mark.parametrize("sbd", OPENINGS, ids=range(len(OPENINGS)))
+def test_an_opening_read_in_one_go_says_what_a_scan_says(sbd):
+    assert _outcome(sbd, len(sbd)) == _outcome(sbd, 7)
+
+
+def _outcome(sbd, step):
+    reader = EnvelopeReader(read_header_only=True)
+    try:
+        for start in range(0, len(sbd), step):
+            reader.feed(sbd[start : start + step])
+        reader.close()
+    except UblError as error:
+        return type(error), str(error)
+    return reader.header, reader.payload_name, reader.payload_offset, reader._payload_tag
+
+
+def test_a_plain_opening_needs_no_scan():
+    reader = EnvelopeReader(read_header_only=True)
+    reader.feed(an_envelope())
+    assert reader.header == a_header()
+    assert reader._scanner is None
 
 
 SBD = an_envelope(payload=f"<!-- € -->{PAYLOAD}\n")

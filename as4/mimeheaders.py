@@ -7,6 +7,7 @@ transfer encodings piece by piece.  Cutting a body into its parts is the busines
 import binascii
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from as4.errors import Unreadable
@@ -25,6 +26,9 @@ _FOLD = re.compile(rb"\r\n[ \t]+")
 # INTEROP(Java Mail): characters outside the set of the specification do no harm.
 _BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")
 
+# LIMIT: media types remembered; the parts of all messages have the same few.
+MEDIA_TYPES_MAX = 64
+
 _ONCE = frozenset({"content-type", "content-id", "content-transfer-encoding"})
 _AS_IT_IS = frozenset({"binary", "8bit", "7bit"})
 
@@ -33,9 +37,12 @@ class BadHeader(ValueError):  # noqa: N818 - named for what is wrong
     """A header line, a media type or encoded content does not follow its grammar."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class MediaType:
-    """A media type, lower case, with its parameters (names lower case, values as written)."""
+    """A media type, lower case, with its parameters (names lower case, values as written).
+
+    It is remembered and handed out again: nobody changes the parameters.
+    """
 
     name: str
     parameters: dict[str, str] = field(default_factory=dict)
@@ -60,6 +67,7 @@ class TransferDecoder(Protocol):
         """Raise BadHeader if the content ends in the middle of a group."""
 
 
+@lru_cache(MEDIA_TYPES_MAX)
 def parse_media_type(value: str) -> MediaType:
     """Read the value of a Content-Type header.  [MIME §5.1]
 

@@ -7,10 +7,10 @@ has the exact words for what is wrong.  [SBDH] [PEPPOL-BME]
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from lxml import etree
 
@@ -18,7 +18,7 @@ from ubl import xml
 from ubl.errors import MalformedXml
 from ubl.scan import VALUE_CHARS_MAX
 
-__all__ = ["Opening", "read_opening"]
+__all__ = ["Opening", "Wanted", "read_opening", "wanted_of"]
 
 # LIMIT: a longer opening is no plain one; headers have some 2 KB.
 OPENING_BYTES_MAX: Final = 16 * 1024
@@ -28,10 +28,11 @@ _HEADER_END: Final = re.compile(rb"</(?:[^\s/<>:]+:)?StandardBusinessDocumentHea
 _START_TAG: Final = re.compile(rb"""<[^\s<>/!?"'][^<>"']*(?:(?:"[^"<]*"|'[^'<]*')[^<>"']*)*>""")
 
 
-_NOT_PLAIN: Final = ("", None, MappingProxyType({"plain": "no"}))
+_BARE: Final[Mapping[str, str]] = MappingProxyType({})
 
-Names = tuple[str, ...]
-"""The names of an element and of those around it, from the root on."""
+Wanted = Mapping[str, "str | tuple[str | None, Wanted]"]
+"""What to take of an element's children, by name: a value and what it is called, or an element to
+look into, whose end is reported where it is called something."""
 
 Value = tuple[str, str | None, Mapping[str, str]]
 """What a path is called, the text there (None: a group ends), and the Authority if it has one."""
@@ -44,20 +45,18 @@ class Opening:
     *payload_name* is ``{namespace}local``; *payload_offset* counts bytes from the start.
     """
 
-    values: tuple[Value, ...]
+    values: list[Value]
     payload_name: str
     payload_offset: int
     root_tag: bytes
     payload_tag: bytes
 
 
-def read_opening(
-    data: bytes, header: Names, paths: Mapping[Names, str], groups: Mapping[Names, str]
-) -> Opening | None:
+def read_opening(data: bytes, root_name: str, header_name: str, wanted: Wanted) -> Opening | None:
     """Return the opening of the envelope that starts with *data*; None where it is not plain.
 
-    *header* names the root and the header; *paths* are the values wanted, *groups* the elements
-    whose end is reported.  None says nothing about right or wrong: the scan decides.
+    *wanted* says what to take of the header.  None says nothing about right or wrong: the scan
+    decides.
     """
     root_tag = _ROOT_TAG.match(data)
     header_end = _HEADER_END.search(data, 0, OPENING_BYTES_MAX)
@@ -73,32 +72,45 @@ def read_opening(
         root = xml.parse(b"".join((data[:offset], closed, b"</", root_tag[2], b">")))
     except MalformedXml:
         return None
-    if len(root) != 2 or (root.tag, root[0].tag) != header:
+    if len(root) != 2 or root.tag != root_name or root[0].tag != header_name:
         return None
-    values = tuple(_walk(root[0], header, paths, groups))
-    if _NOT_PLAIN in values:
+    values: list[Value] = []
+    if not _collect(root[0], wanted, values):
         return None
     return Opening(values, root[1].tag, offset, root_tag[1], tag)
 
 
-def _walk(
-    element: etree._Element, names: Names, paths: Mapping[Names, str], groups: Mapping[Names, str]
-) -> Iterator[Value]:
-    """Yield the values below *element* as a scan would report them."""
+def wanted_of(
+    values: Mapping[tuple[str, ...], str], groups: Mapping[tuple[str, ...], str], depth: int
+) -> Wanted:
+    """Return *values* and *groups*, which have whole paths, as a tree from *depth* on."""
+    tree: dict[str, Any] = {}
+    for path, label in values.items():
+        level = tree
+        for end in range(depth + 1, len(path)):
+            level = level.setdefault(path[end - 1], (groups.get(path[:end]), {}))[1]
+        level[path[-1]] = label
+    return tree
+
+
+def _collect(element: etree._Element, wanted: Wanted, values: list[Value]) -> bool:
+    """Add the values below *element* as a scan would report them; say whether all is plain."""
     for child in element:
-        if not isinstance(cast("object", child.tag), str):  # a comment, a processing instruction
-            yield _NOT_PLAIN
-            return
-        here = (*names, child.tag)
-        label = paths.get(here)
-        if label is None:
-            yield from _walk(child, here, paths, groups)
-            if (group := groups.get(here)) is not None:
-                yield group, None, {}
-            continue
-        text = child.text or ""
-        if len(child) or len(text) > VALUE_CHARS_MAX:
-            yield _NOT_PLAIN
-            return
-        authority = child.get("Authority")
-        yield label, text, {} if authority is None else {"Authority": authority}
+        name = child.tag
+        node = wanted.get(name)
+        if node is None:
+            if not isinstance(cast("object", name), str):  # a comment, a processing instruction
+                return False
+        elif isinstance(node, str):
+            text = child.text or ""
+            if len(child) or len(text) > VALUE_CHARS_MAX:
+                return False
+            authority = child.get("Authority")
+            values.append((node, text, _BARE if authority is None else {"Authority": authority}))
+        else:
+            group, inner = node
+            if not _collect(child, inner, values):
+                return False
+            if group is not None:
+                values.append((group, None, _BARE))
+    return True

@@ -24,7 +24,7 @@ from ubl.businessheader import (
 )
 from ubl.errors import BadBusinessHeader, MalformedXml, UblError
 from ubl.identifiers import ParticipantId
-from ubl.opening import read_opening
+from ubl.opening import read_opening, wanted_of
 from ubl.xml import VALUE_CHARS_MAX, Paths, Scanner
 
 __all__ = ["NAMESPACE", "SCOPES_MAX", "EnvelopeReader", "Sbdh", "Scope", "build_envelope"]
@@ -61,6 +61,7 @@ _VALUES: Final = _in_header(
 )
 _GROUPS: Final = _in_header(_SCOPE)
 _PATHS: Final = Paths(_VALUES, groups=_GROUPS)
+_WANTED: Final = wanted_of(_VALUES, _GROUPS, 2)
 _XML_SPACE: Final = " \t\r\n"
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAG_NAME: Final = re.compile(rb"<([^\s/>]+)")
@@ -183,7 +184,7 @@ class EnvelopeReader:
 
     def _read_at_once(self, data: bytes) -> bool:
         """Read a plain opening in one go; say whether it was one."""
-        opening = read_opening(data, (_ROOT, _HEADER), _VALUES, _GROUPS)
+        opening = read_opening(data, _ROOT, _HEADER, _WANTED)
         if opening is None:
             return False
         for path, text, attributes in opening.values:

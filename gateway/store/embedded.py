@@ -35,6 +35,7 @@ from gateway.store.privileges import (
     choose_identity,
     copied_binaries,
     owned_folder,
+    reachable_folder,
 )
 
 __all__ = ["EmbeddedPostgres"]
@@ -165,6 +166,11 @@ class EmbeddedPostgres:
         if self._users is not None:
             self._users.close()
             self._users = None
+
+    def discard(self) -> None:
+        """Remove what a stopped server keeps outside the data folder: data that had to move."""
+        if self._is_moved():
+            shutil.rmtree(reachable_folder(self._folder), ignore_errors=True)
 
     def postmaster(self) -> int | None:
         """Return the process id of the running server, if there is one on our data folder.
@@ -353,3 +359,7 @@ class EmbeddedPostgres:
         if self._process is not None:
             await asyncio.to_thread(self._process.wait, STOP_SECONDS_MAX)
             self._process = None
+        if self.socket_folder.parent != self._folder:
+            # Nothing beside our own folder outlives the server; the next start makes it anew.
+            with suppress(OSError):
+                self.socket_folder.rmdir()

@@ -20,7 +20,15 @@ from pathlib import Path
 from gateway.store.binaries import Binaries
 from gateway.store.errors import CannotStartPostgres
 
-__all__ = ["ENVIRONMENT", "Identity", "Way", "choose_identity", "copied_binaries", "owned_folder"]
+__all__ = [
+    "ENVIRONMENT",
+    "Identity",
+    "Way",
+    "choose_identity",
+    "copied_binaries",
+    "owned_folder",
+    "reachable_folder",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +91,7 @@ def choose_identity(
         identity = Identity(Way.USER, uid=account.pw_uid, gid=account.pw_gid)
         if _can_run(identity, binaries.folder) and _can_enter(identity, folder):
             return identity
-        moved_to = REACHABLE / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+        moved_to = reachable_folder(folder)
         logger.warning(
             "%s is out of reach for the user %s, who runs the database: "
             "its data and a copy of its binaries live in %s",
@@ -93,6 +101,11 @@ def choose_identity(
         )
         return Identity(Way.USER, uid=account.pw_uid, gid=account.pw_gid, moved_to=moved_to)
     raise CannotStartPostgres("PostgreSQL does not run as root, and no other user can be had")
+
+
+def reachable_folder(folder: Path) -> Path:
+    """Return where what belongs into *folder* goes when the server's user cannot reach it."""
+    return REACHABLE / hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
 
 
 def owned_folder(path: Path, identity: Identity) -> None:

@@ -173,6 +173,21 @@ async def test_what_that_user_cannot_reach_moves_and_the_log_says_so(
 
 
 @as_root
+async def test_data_that_moved_can_be_discarded_with_all_that_came_along(
+    tmp_path, reachable, monkeypatch
+):
+    monkeypatch.setattr(privileges, "REACHABLE", reachable)
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    before = set(reachable.iterdir())
+    async with started(private, ways=(Way.USER,)) as server:
+        assert set(reachable.iterdir()) > before
+    server.discard()
+    assert set(reachable.iterdir()) == before
+    assert not server.socket_folder.exists()
+
+
+@as_root
 async def test_data_that_cannot_be_reached_any_more_are_not_left_behind(
     tmp_path, reachable, monkeypatch
 ):
@@ -282,7 +297,7 @@ async def test_a_folder_whose_path_fits_no_socket_gets_one_elsewhere(tmp_path, n
         assert server.socket_folder.parent == Path("/tmp")
         assert mode(server.socket_folder) == 0o700
         assert await ask(server, "SELECT 1") == 1
-    shutil.rmtree(server.socket_folder)
+    assert not server.socket_folder.exists()
 
 
 async def test_a_socket_folder_that_somebody_else_made_is_refused(tmp_path):

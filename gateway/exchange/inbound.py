@@ -30,6 +30,7 @@ from gateway.exchange.writer import BatchWriter
 from gateway.store.archive import Archive
 from gateway.store.pool import Database
 from gateway.trust import Trust
+from ubl.errors import BadBusinessHeader, UblError
 from ubl.sbdh import Sbdh
 
 CONTENT_KEY_BYTES = 16
@@ -241,7 +242,11 @@ def printable(text: str) -> str:
 
 
 def _inner_reason(error: As4Error) -> str:
-    """Return what our log says of *error*; of a failed decryption more than the peer may know."""
+    """Return what our log says of *error*: more than the peer may know, less than it sent."""
+    cause = error.__cause__
     if isinstance(error, FailedDecryption):
-        return type(error.__cause__).__name__ if error.__cause__ else "DigestOrKey"
-    return error.detail
+        return type(cause).__name__ if cause else "DigestOrKey"
+    if isinstance(cause, BadBusinessHeader):
+        # The sentence quotes what was encrypted, which is not for the log.
+        return cause.rule
+    return type(cause).__name__ if isinstance(cause, UblError) else error.detail

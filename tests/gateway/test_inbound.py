@@ -10,6 +10,7 @@ from as4.signal import check_receipt
 from gateway.exchange.inbound import printable
 from gateway.exchange.served import SECONDS_MAX
 from gateway.store.messages import InboundRow
+from tests.support.attacks import paid
 from tests.support.messages import (
     DOCUMENT_TYPE,
     INVOICE,
@@ -299,6 +300,19 @@ async def test_one_line_is_logged_for_each_message(database, tmp_path, caplog):
     text = repr([vars(record) for record in caplog.records])
     assert "0208:" not in text
     assert "<Invoice" not in text
+
+
+async def test_the_log_names_the_broken_rule_and_quotes_nothing_of_the_envelope(
+    database, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO, "gateway.exchange.inbound")
+    envelope = gzip_compress(a_business_envelope().replace(b">BE<", b">Confidential<"))
+    async with a_receiver(database, tmp_path) as receiver:
+        answer = await receiver.post(paid(envelope)())
+    assert answer.verdict == "EBMS:0004"
+    [record] = caplog.records
+    assert record.why == "bad-country"
+    assert "Confidential" not in repr(vars(record))
 
 
 async def test_the_log_tells_failed_decryptions_apart_and_the_answer_does_not(

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import shutil
 import signal
 import tempfile
 import time
@@ -20,7 +19,7 @@ from gateway.commands.options import (
     complain,
     print_json,
 )
-from gateway.sandbox.network import Network, SandboxFailed, run_network
+from gateway.sandbox.network import Network, SandboxFailed, remove_network, run_network
 from gateway.sandbox.stories import STORIES, Step, StoryFailed, Telling, sample_invoice
 
 Say = Callable[[str], None]
@@ -56,25 +55,28 @@ def run(args: argparse.Namespace) -> int:
         return EXIT_REFUSED
     finally:
         if args.folder is None:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_network(folder)
 
 
 async def _demo(args: argparse.Namespace, folder: Path) -> int:
-    stopped = asyncio.Event()
+    stopped, told = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     say = Progress(args).say if args.json else _print
     say("Starting blue, red, DNS and PostgreSQL ...")
-    started = time.monotonic()
     async with asyncio.TaskGroup() as group:
-        work = group.create_task(_told(args, folder, say, stopped, started))
+        work = group.create_task(_told(args, folder, say, stopped, told))
         watch = group.create_task(stopped.wait())
         await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             say("Stopping ...")
-            work.cancel()
+            # Once the story is told it ends by itself, and what it stops must not be cut short.
+            if not told.is_set():
+                work.cancel()
         watch.cancel()
-    return EXIT_DONE if work.cancelled() else work.result()
+    if work.cancelled():
+        return EXIT_REFUSED if args.once else EXIT_DONE
+    return work.result()
 
 
 async def _told(
@@ -82,11 +84,13 @@ async def _told(
     folder: Path,
     say: Say,
     stopped: asyncio.Event,
-    started: float,
+    told: asyncio.Event,
 ) -> int:
+    started = time.monotonic()
     async with run_network(folder, now=SystemClock().now()) as network:
         say(f"The network is up after {time.monotonic() - started:.1f} s.")
         outcome = await _tell(args.story, network, say)
+        told.set()
         if args.json:
             print_json(outcome)
         if not args.once:

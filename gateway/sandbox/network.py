@@ -7,6 +7,7 @@ They find each other as on the real network: NAPTR question, signed metadata, AS
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -198,6 +199,13 @@ async def prepare_network(
         for role in (BLUE, RED)
     ]
     return Network(folder, pki, locator, lists, blue, red)
+
+
+def remove_network(folder: Path) -> None:
+    """Remove a stopped sandbox from *folder*, and what its databases keep elsewhere."""
+    for role in (BLUE, RED):
+        EmbeddedPostgres(folder / role.name / "data").discard()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare_corner(

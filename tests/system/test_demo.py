@@ -1,0 +1,190 @@
+"""`gateway demo` as a stranger runs it: what it prints, what one may try, what it leaves behind."""
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from as4.certificates import Anchors, load_key_pair
+from gateway.sandbox.pki import load_pki, read_identity
+from gateway.store.embedded import EmbeddedPostgres
+from tests.support.corners import family_of, run_program
+from tests.support.peer import Peer, post, tls_session
+
+pytestmark = pytest.mark.system
+
+READY_SECONDS_MAX = 90
+
+
+@dataclass
+class Demo:
+    """A demo that stays up: its process, the folder it works in, what it has said."""
+
+    process: asyncio.subprocess.Process
+    temporary: Path
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def folder(self):
+        """The sandbox's own folder, the one thing it makes among temporary files."""
+        (found,) = self.temporary.iterdir()
+        return found
+
+    async def listen(self, until):
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            while until not in "".join(self.said[-1:]):
+                line = await self.process.stdout.readline()
+                assert line, "\n".join(self.said)
+                self.said.append(line.decode().rstrip())
+
+    def offers(self):
+        """The commands it says one may try, as words."""
+        text = "\n".join(self.said).replace("\\\n", " ")
+        lines = [line.strip() for line in text.splitlines()]
+        return [shlex.split(line)[1:] for line in lines if line.startswith("gateway ")]
+
+    async def interrupt(self):
+        """Press Ctrl-C, and return the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(60):
+            return await self.process.wait()
+
+
+@asynccontextmanager
+async def a_demo(temporary):
+    """`gateway demo`, with its temporary files in *temporary*."""
+    temporary.mkdir(parents=True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway", "demo",
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(temporary)}, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield Demo(process, temporary)
+    finally:
+        if process.returncode is None:
+            for each in family_of(process.pid):
+                each.kill()
+            await process.wait()
+
+
+async def test_once_tells_the_story_as_one_json_object(tmp_path):
+    (tmp_path / "t").mkdir()
+    environ = {"TMPDIR": str(tmp_path / "t")}
+    ended = await run_program("demo", "--once", "--json", environ=environ)
+    assert (ended.code, ended.err) == (0, "")
+    facts = ended.facts
+    assert facts["story"] == "message"
+    assert facts["ok"] is facts["delivered"] is facts["receipt_verified"] is True
+    assert facts["document_id"]
+    assert "@" in facts["message_id"]
+    assert len(facts["steps"]) >= 5
+    assert all(step["name"] and step["ms"] >= 0 for step in facts["steps"])
+    assert sum(step["ms"] for step in facts["steps"]) / 1000 <= facts["seconds"] < 10
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+async def test_an_unknown_story_is_refused_and_names_those_there_are():
+    ended = await run_program("demo", "--once", "--story", "none")
+    assert ended.code == 2
+    assert "message" in ended.err
+
+
+async def test_a_folder_with_something_in_it_is_refused(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    ended = await run_program("demo", "--once", "--folder", tmp_path)
+    assert (ended.code, [path.name for path in tmp_path.iterdir()]) == (2, ["mine"])
+
+
+async def test_it_stays_up_for_what_it_offers_and_ctrl_c_leaves_nothing_behind(tmp_path):
+    # So deep that the databases' sockets cannot lie beside their data.
+    deep = tmp_path / ("d" * 60) / "temporary"
+    async with a_demo(deep) as demo:
+        await demo.listen("gateway pki issue")
+        family = family_of(demo.process.pid)
+        sockets = [EmbeddedPostgres(demo.folder / name / "data") for name in ("blue", "red")]
+        assert all(each.socket_folder.exists() for each in sockets)
+        folders = [each.socket_folder for each in sockets]
+        assert len([each for each in family if "postgres" in each.name()]) >= 2
+        for words in demo.offers():
+            if words[0] != "pki":
+                ended = await run_program(*words)
+                assert (ended.code, ended.err) == (0, ""), (words, ended)
+        issued = next(words for words in demo.offers() if words[0] == "pki")
+        await check_a_peer_of_ones_own(demo, issued, tmp_path)
+
+        assert await demo.interrupt() == 0
+
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert alive == []
+        assert list(deep.iterdir()) == []
+        assert [folder for folder in folders if folder.exists()] == []
+
+
+async def check_a_peer_of_ones_own(demo, words, folder):
+    """A certificate that `pki issue` makes, as PEM or PKCS#12, is one red accepts messages of."""
+    out = folder / "peer"
+    ended = await run_program(*words[: words.index("--out")], "--out", out, "--json")
+    assert ended.code == 0
+    certificate, key, bundle = files_of(ended)
+    pki = load_pki(demo.folder / "pki")
+    trust = Anchors.load(pki.root.certificate_der, pki.ap_ca.certificate_der)
+    red = read_identity(demo.folder / "red", "as4")
+    url = next(line.split()[1] for line in demo.said[demo_line(demo, "  red ") :] if "AS4 " in line)
+    async with tls_session(pki.tls_ca) as session:
+        pairs = {
+            "PEM": load_key_pair(key + certificate, None),
+            "P12": load_key_pair(bundle, b"sandbox"),
+        }
+        for form, pair in pairs.items():
+            peer = Peer(pair, red, trust)
+            sealed = peer.seal(f"PEER-{form}")
+            answer = await post(session, url, sealed.message)
+            assert peer.check(sealed.message, answer).ref_to_message_id == sealed.message.message_id
+
+
+def files_of(issued):
+    """What `pki issue` wrote: certificate, key and PKCS#12; others may read the first alone."""
+    paths = [Path(issued.facts[name]) for name in ("certificate", "key", "pkcs12")]
+    assert [path.stat().st_mode & 0o077 for path in paths[1:]] == [0, 0]
+    return [path.read_bytes() for path in paths]
+
+
+def demo_line(demo, start):
+    return next(i for i, line in enumerate(demo.said) if line.startswith(start))
+
+
+async def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path):
+    async with a_demo(tmp_path / "t") as demo:
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            while not list((tmp_path / "t").glob("*/blue/data/postgres/data*")):  # noqa: ASYNC110 - another process's files
+                await asyncio.sleep(0.02)
+        family = family_of(demo.process.pid)
+        assert await demo.interrupt() == 0
+        _, alive = psutil.wait_procs(family, timeout=5)
+        assert (alive, list((tmp_path / "t").iterdir())) == ([], [])
+
+
+async def test_keys_of_ones_own_are_made_once_and_issue_only_seats(tmp_path):
+    made = await run_program("pki", "init", tmp_path / "pki", "--json")
+    assert made.code == 0
+    assert set(made.facts["certificates"]) == {"root", "ap-ca", "smp-ca", "tls-ca"}
+    assert {path.name for path in (tmp_path / "pki").glob("*.cert.pem")} == {
+        "root.cert.pem", "ap-ca.cert.pem", "smp-ca.cert.pem", "tls-ca.cert.pem",
+    }  # fmt: skip
+    assert (await run_program("pki", "init", tmp_path / "pki")).code == 2
+    words = ("--pki", tmp_path / "pki", "--out", tmp_path, "--json")
+    issued = await run_program("pki", "issue", "PBE000009", *words, "--password", "other")
+    assert (issued.code, issued.facts["seat_id"]) == (0, "PBE000009")
+    pair = load_key_pair(files_of(issued)[2], b"other")
+    assert pair.certificate.subject_cn == "PBE000009"
+    assert (await run_program("pki", "issue", "ap.example", *words)).code == 2
+    nowhere = ("--pki", tmp_path / "nowhere")
+    assert (await run_program("pki", "issue", "PBE000009", *nowhere)).code == 2

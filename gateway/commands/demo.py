@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _demo(args: argparse.Namespace, folder: Path) -> int:
     stopped, told = asyncio.Event(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     say = Progress(args).say if args.json else _print
     say("Starting blue, red, DNS and PostgreSQL ...")

@@ -50,25 +50,32 @@ class Demo:
         lines = [line.strip() for line in text.splitlines()]
         return [shlex.split(line)[1:] for line in lines if line.startswith("gateway ")]
 
-    async def interrupt(self):
-        """Press Ctrl-C, and return the exit code."""
-        self.process.send_signal(signal.SIGINT)
+    async def interrupt(self, number=signal.SIGINT):
+        """Press Ctrl-C, or send another signal, and return the exit code."""
+        self.process.send_signal(number)
         async with asyncio.timeout(60):
             return await self.process.wait()
 
 
+def complaints_of(temporary):
+    """Where the demo's stderr goes: beside its temporary files."""
+    return temporary.with_name("stderr")
+
+
 @asynccontextmanager
-async def a_demo(temporary):
+async def a_demo(temporary, *flags):
     """`gateway demo`, with its temporary files in *temporary*."""
     temporary.mkdir(parents=True)
+    complaints = await asyncio.to_thread(complaints_of(temporary).open, "wb")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "demo",
+        sys.executable, "-m", "gateway", "demo", *flags, stderr=complaints,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(temporary)}, start_new_session=True,
     )  # fmt: skip
     try:
         yield Demo(process, temporary)
     finally:
+        complaints.close()
         if process.returncode is None:
             for each in family_of(process.pid):
                 each.kill()
@@ -126,6 +133,7 @@ async def test_it_stays_up_for_what_it_offers_and_ctrl_c_leaves_nothing_behind(t
         assert alive == []
         assert list(deep.iterdir()) == []
         assert [folder for folder in folders if folder.exists()] == []
+        assert complaints_of(deep).read_text() == ""
 
 
 async def check_a_peer_of_ones_own(demo, words, folder):
@@ -161,15 +169,22 @@ def demo_line(demo, start):
     return next(i for i, line in enumerate(demo.said) if line.startswith(start))
 
 
-async def test_ctrl_c_while_it_starts_leaves_nothing_behind(tmp_path):
-    async with a_demo(tmp_path / "t") as demo:
+@pytest.mark.parametrize(
+    ("flags", "number", "code"),
+    [((), signal.SIGHUP, 0), (("--once", "--json"), signal.SIGINT, 1)],
+    ids=["its terminal is closed", "ctrl-c"],
+)
+async def test_an_end_while_it_starts_leaves_nothing_behind(tmp_path, flags, number, code):
+    """A story that was not told is no success; a demo that one ends is."""
+    async with a_demo(tmp_path / "t", *flags) as demo:
         async with asyncio.timeout(READY_SECONDS_MAX):
             while not list((tmp_path / "t").glob("*/blue/data/postgres/data*")):  # noqa: ASYNC110 - another process's files
                 await asyncio.sleep(0.02)
         family = family_of(demo.process.pid)
-        assert await demo.interrupt() == 0
+        assert await demo.interrupt(number) == code
         _, alive = psutil.wait_procs(family, timeout=5)
         assert (alive, list((tmp_path / "t").iterdir())) == ([], [])
+        assert complaints_of(tmp_path / "t").read_text() == ""
 
 
 async def test_keys_of_ones_own_are_made_once_and_issue_only_seats(tmp_path):

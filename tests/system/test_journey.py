@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="module")]
 EXAMPLES_MIN = 10
 LARGE_BYTES = 20_000_000
 AT_RED = ParticipantId.parse("0208:0000000493")
+AT_RED_ELEMENT = b">0000000493<"
 AT_BLUE = ParticipantId.parse("0208:0000000196")
 
 
@@ -199,7 +200,7 @@ async def test_what_is_sealed_while_the_receiver_is_away_arrives_once_under_its_
 
 async def test_what_cannot_be_looked_up_for_a_while_is_delivered_later(network, blue, red):
     await network.register(network.red, AT_RED)
-    invoice = an_invoice(number="AWAY-2").replace(b">0987654394<", f">{AT_RED.number}<".encode())
+    invoice = an_invoice(number="AWAY-2").replace(b">0987654394<", AT_RED_ELEMENT)
     async with red_is_away(network):
         document = await blue.send_document(invoice)
         await until_event(blue, document.id, "will_retry")

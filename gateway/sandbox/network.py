@@ -121,6 +121,10 @@ class Corner:
         except TimeoutError:
             self.process.kill()
             await self.process.wait()
+        except asyncio.CancelledError:
+            # Nobody waits for it any more, and nothing may stay behind.
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """Kill gateway and database as a power cut would.  For crash runs."""

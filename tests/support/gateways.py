@@ -65,8 +65,7 @@ class Process:
 
     def children(self):
         """The gateways it forked; its database is another program."""
-        found = psutil.Process(self.pid).children()
-        return [child for child in found if "gateway" in " ".join(child.cmdline())]
+        return gateways_below(self.pid)
 
     def family(self):
         return [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
@@ -91,6 +90,16 @@ class Process:
             session.get(self.ready["api"] + path) as response,
         ):
             return response.status
+
+
+def gateways_below(pid):
+    """The processes directly below *pid* that are gateways; some may end while one looks."""
+    found = []
+    for child in psutil.Process(pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "gateway" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 async def start(config, *flags, verb="serve"):

@@ -15,7 +15,7 @@ from gateway.sandbox.network import run_network
 from gateway.sandbox.pki import issue_access_point, read_identity
 from gateway.store.embedded import EmbeddedPostgres
 from tests.support.corners import family_of, find_by_message
-from tests.support.gateways import until
+from tests.support.gateways import gateways_below, until
 from tests.support.peer import Peer, an_invoice, post, tls_session
 
 pytestmark = pytest.mark.system
@@ -26,8 +26,7 @@ CONNECTIONS = 24
 
 def workers(corner):
     """The processes that serve, below the one that supervises."""
-    children = psutil.Process(corner.process.pid).children()
-    return {child.pid for child in children if "gateway" in " ".join(child.cmdline())}
+    return {child.pid for child in gateways_below(corner.process.pid)}
 
 
 def connections_of(pid, url):

@@ -79,9 +79,13 @@ class As4Endpoint:
     async def _receive(self, request: web.Request) -> Answer:
         """Read the body as its size allows, and hand it over."""
         content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+        bound = min(self._limits.inline_bytes_max, self._limits.message_bytes_max)
+        content = request.content
+        if content.is_eof() and content.exception() is None and content.total_bytes <= bound:
+            # A small body came with its head: there is nothing to wait for.
+            return await self._inbound.receive(content_type, content.read_nowait())
         chunks = self._chunks(request)
         length = request.content_length
-        bound = self._limits.inline_bytes_max
         try:
             if length is not None and length > bound:
                 return await self._inbound.receive_stream(content_type, chunks)

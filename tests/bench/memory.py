@@ -124,6 +124,7 @@ def measure(
     work(), bare()
     rows = []
     gc.collect()
+    gc.freeze()  # as the gateway does once it is ready
     for _ in range(batches):
         bare_ms = _batch(bare, batch_seconds)
         rows.append((bare_ms, _batch(work, batch_seconds)))

@@ -127,7 +127,7 @@ def large_invoice() -> bytes:
     """An invoice of 100 MB: random attachments of 7 MB each."""
     text = an_invoice(number="LARGE")
     place = text.index(b"<cac:AccountingSupplierParty>")
-    count = LARGE_BYTES // (ATTACHMENT_BYTES * 4 // 3)
+    count = -(-LARGE_BYTES // (ATTACHMENT_BYTES * 4 // 3))
     with_one = an_invoice(number="LARGE", attachment_bytes=ATTACHMENT_BYTES)
     one = with_one[place : with_one.index(b"<cac:AccountingSupplierParty>")]
     return text[:place] + one * count + text[place:]

@@ -4,6 +4,7 @@ A story names, times and checks each of its steps, and reads nothing but what th
 `STORIES` is the list of them; a later capability adds its own.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +16,7 @@ from typing import Any
 from gateway.sandbox.network import Network
 
 DELIVERY_SECONDS_MAX = 60.0  # LIMIT: an invoice that has not arrived by then never will.
+PAUSE_SECONDS = 0.02
 FINAL = ("delivered", "refused", "failed", "uncertain", "gave_up", "waiting")
 
 
@@ -110,6 +112,7 @@ async def _find_received(red: Any, message_id: str | None) -> Any:
                 return await red.wait_for(
                     document.id, ("delivered", "broken"), timeout_seconds=DELIVERY_SECONDS_MAX
                 )
+        await asyncio.sleep(PAUSE_SECONDS)
     raise StoryFailed("red never showed it")
 
 

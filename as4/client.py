@@ -29,11 +29,15 @@ _NOT_ENCODED = frozenset({"", "identity"})
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What a peer answered: its body is unzipped and complete."""
+    """What a peer answered: its body is unzipped and complete.
+
+    *retry_after* is the header of that name as it came, empty without one.  [RFC9110 §10.2.3]
+    """
 
     status: int
     content_type: str
     body: bytes
+    retry_after: str = ""
 
 
 class TransportFailure(Exception):  # noqa: N818 - it is what happened, and ours to say so
@@ -83,10 +87,11 @@ async def post_message(
                 status=response.status,
                 content_type=response.headers.get("Content-Type", ""),
                 body=await _read(response, answer_bytes_max),
+                retry_after=response.headers.get("Retry-After", ""),
             )
-    except (aiohttp.ClientError, OSError) as exc:
+    except (aiohttp.ClientError, OSError, UnicodeError) as exc:
         sent = watched.started
-        raise TransportFailure(_phase(exc, sent=sent), _describe(exc), sent=sent) from exc
+        raise TransportFailure(_phase(exc, sent=sent), describe(exc), sent=sent) from exc
 
 
 class _Watched(payload.Payload):
@@ -157,5 +162,34 @@ def _phase(exc: Exception, *, sent: bool) -> Phase:
     return "http" if sent else "connect"
 
 
-def _describe(exc: Exception) -> str:
-    return str(exc) or type(exc).__name__
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, "there was no connection, TLS included, in time"),
+    (TimeoutError, "there was no complete answer in time"),
+    (aiohttp.ServerDisconnectedError, "the connection was closed before there was an answer"),
+    (aiohttp.ClientPayloadError, "the answer broke off"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP as we read it"),
+    (UnicodeError, "the name of the machine cannot be asked for"),
+)
+"""What the failures of an exchange are called; the first that fits counts."""
+
+
+def describe(exc: Exception) -> str:
+    """Return what *exc*, raised by an HTTP session, says about the exchange, for people."""
+    if isinstance(exc, aiohttp.ClientConnectorError):
+        return _describe_connecting(exc)
+    words = next((words for kind, words in _WORDS if isinstance(exc, kind)), None)
+    return words or str(exc) or type(exc).__name__
+
+
+def _describe_connecting(exc: aiohttp.ClientConnectorError) -> str:
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        return f"the name {exc.host} does not resolve"
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        why = getattr(exc.certificate_error, "verify_message", "") or exc.certificate_error
+        return f"the TLS certificate of {exc.host} is refused: {why}"
+    if isinstance(exc, aiohttp.ClientSSLError):
+        why = getattr(exc.os_error, "reason", "") or exc.strerror
+        return f"there is no TLS with {exc.host}:{exc.port}: {why}"
+    refused = isinstance(exc.os_error, ConnectionRefusedError)
+    why = "connection refused" if refused else exc.strerror or exc.os_error
+    return f"{exc.host}:{exc.port} cannot be reached: {why}"

@@ -22,10 +22,15 @@ RATIO_MAX = 400
 RATIO_FREE_BYTES = 32 << 20
 # LIMIT: how much is inflated before it is handed out.
 PIECE_BYTES_MAX = 256 << 10
+# LIMIT: bytes of a gzip header, which holds a file's name at most.
+HEADER_BYTES_MAX = 16 << 10
 # LIMIT: how much input the inflater sees at once; it copies what it has not used yet.
 _INPUT_BYTES_MAX = 64 << 10
 
 _LEVEL = 1
+_MAGIC = b"\x1f\x8b"
+# The flags of a gzip header: what follows its first ten bytes.  [RFC1952 §2.3.1]
+_HEADER_CRC, _EXTRA, _NAME, _COMMENT, _RESERVED = 2, 4, 8, 16, 0xE0
 _GZIP = 31  # zlib's window parameter for a gzip header and trailer
 # The type stubs of isal declare the class as an instance.
 _BAD_DATA = cast("type[Exception]", isal_zlib.IsalError)
@@ -68,12 +73,15 @@ class Inflater:
         self._ratio = ratio
         self._taken = 0
         self._given = 0
+        self._header: bytes | None = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Yield what *chunk* decompresses to, in pieces of at most PIECE_BYTES_MAX.
 
         The work is done while the caller takes the pieces; take them all before the next call.
         """
+        if self._header is not None:
+            chunk = self._hold_header(chunk)
         for start in range(0, len(chunk), _INPUT_BYTES_MAX):
             part = chunk[start : start + _INPUT_BYTES_MAX]
             self._taken += len(part)
@@ -83,6 +91,21 @@ class Inflater:
         """Raise DecompressionFailure unless the member is complete and its checksum right."""
         if not self._stream.eof:
             raise DecompressionFailure("the gzip data is truncated")
+
+    def _hold_header(self, chunk: bytes) -> bytes:
+        """Return what came once the header is complete, nothing before.
+
+        isal loses its place in a header of several fields that comes in pieces.
+        """
+        data = (self._header or b"") + chunk
+        end = _header_end(data)
+        if end is None and len(data) <= HEADER_BYTES_MAX:
+            self._header = data
+            return b""
+        if end is None or end > HEADER_BYTES_MAX:
+            raise DecompressionFailure(f"the gzip header has over {HEADER_BYTES_MAX} bytes")
+        self._header = None
+        return data
 
     def _inflate(self, data: bytes) -> Iterator[bytes]:
         piece = b"\0"
@@ -107,6 +130,30 @@ class Inflater:
             raise DecompressionFailure(f"the payload is larger than {self._limit} bytes")
         if self._given > max(RATIO_FREE_BYTES, self._taken * self._ratio):
             raise DecompressionFailure(f"the payload inflates more than {self._ratio} times")
+
+
+def _header_end(data: bytes) -> int | None:
+    """Return where the gzip header of *data* ends, None while it does not.  [RFC1952 §2.3]
+
+    What is no gzip data has none.  Raises DecompressionFailure for a flag that is reserved.
+    """
+    if data[:2] != _MAGIC[: len(data)]:
+        return 0
+    if len(data) < 10:
+        return None
+    flags, end = data[3], 10
+    if flags & _RESERVED:
+        raise DecompressionFailure("the gzip header has a flag that is reserved")
+    if flags & _EXTRA:
+        end = 12 + int.from_bytes(data[10:12], "little")
+    for flag in (_NAME, _COMMENT):
+        if flags & flag:
+            end = data.find(b"\0", end) + 1
+            if not end:
+                return None
+    if flags & _HEADER_CRC:
+        end += 2
+    return end if end <= len(data) else None
 
 
 def inflate(data: bytes, limit: int = INFLATED_BYTES_MAX) -> bytes:

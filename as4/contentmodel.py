@@ -123,18 +123,33 @@ def leaf_text(element: etree._Element, error: type[As4Error] = InvalidHeader) ->
 def leaf_bytes(element: etree._Element, error: type[As4Error] = InvalidHeader) -> bytes:
     """Return the bytes that *element* holds in base64; raise *error* if it is not base64.
 
-    [RFC4648 §4]
+    Each value has one way to be written, but for white space: the bits that pad the last
+    character are zero.  [RFC4648 §3.5] [RFC4648 §4]
     """
     text = leaf_text(element, error)
     try:
-        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        return decode_base64(text)
     except ValueError:
         pass
     try:
         # White space between the characters is common (lines of 76) and means nothing.
-        return binascii.a2b_base64("".join(text.split()).encode("ascii"), strict_mode=True)
+        return decode_base64("".join(text.split()))
     except ValueError as cause:
         raise error(f"{_local(element)} is not base64") from cause
+
+
+def decode_base64(text: str) -> bytes:
+    """Return what *text* encodes; raise ValueError unless it is how an encoder writes it.
+
+    White space is none of it.  [RFC4648 §3.5] [RFC4648 §4]
+    """
+    encoded = text.encode("ascii")
+    value = binascii.a2b_base64(encoded, strict_mode=True)
+    if encoded.endswith(b"="):
+        last = value[len(value) - len(value) % 3 :]
+        if binascii.b2a_base64(last, newline=False) != encoded[-4:]:
+            raise ValueError("the padding holds bits")
+    return value
 
 
 def local_name(element: etree._Element) -> str:

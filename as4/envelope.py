@@ -6,14 +6,14 @@ Who signed what is the business of `as4.wssec`; what the ebMS header says, of `a
 and `as4.signal`.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import NamedTuple
 
 from lxml import etree
 
 from as4.contentmodel import Model, local_name
 from as4.errors import InvalidHeader, PolicyNoncompliance, Unreadable
-from as4.namespaces import EBMS, SOAP, WSSE, WSU, qname
+from as4.namespaces import EBMS, SOAP, WSSE, WSU, XML, qname
 from ubl import xml
 from ubl.errors import MalformedXml
 
@@ -22,6 +22,11 @@ MEDIA_TYPE = "application/soap+xml; charset=UTF-8"
 
 # LIMIT: header blocks in one envelope; peers send two.
 BLOCKS_MAX = 16
+# LIMIT: elements, comments and attributes of an envelope, counted by the signs that start them;
+# peers send about eighty elements.  What is counted here was not authenticated yet.
+MARKUP_MAX = 4096
+# LIMIT: elements held while an envelope is read; peers send about eighty.
+HELD_MAX = 1024
 # LIMIT: characters of a MessageId; a line of RFC 5322 has no more.
 MESSAGE_ID_CHARS_MAX = 998
 
@@ -37,23 +42,29 @@ _MESSAGE_ID = f".//{qname(EBMS, 'MessageInfo')}/{qname(EBMS, 'MessageId')}"
 _MODEL = Model((_HEADER, 0, 1), (_BODY, 1, 1))
 # A block without role, or with one of these, is meant for us.  [SOAP12 §2.2]
 _OUR_ROLES = frozenset({None, "", f"{SOAP}/role/next", f"{SOAP}/role/ultimateReceiver"})
-_IDS = etree.XPath("//@wsu:Id | //@Id | //@ID | //@id", namespaces={"wsu": WSU}, smart_strings=True)
+_IDS = frozenset({qname(WSU, "Id"), "Id", "ID", "id", qname(XML, "id")})
 
 Ids = dict[str, etree._Element]  # noqa: SLF001 - lxml has no public name for the type
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Envelope:
-    """An envelope with one eb:Messaging and one Body; *securities* are the headers for us."""
+class Envelope(NamedTuple):
+    """An envelope with one eb:Messaging and one Body; *securities* are the headers for us.
+
+    *held* keeps the Python side of its elements, which lxml else makes anew at every look.
+    """
 
     root: etree._Element
     messaging: etree._Element
     body: etree._Element
     securities: tuple[etree._Element, ...]
+    held: list[etree._Element]
 
 
 def parse_root(soap: bytes) -> etree._Element:
     """Return the root element of the SOAP 1.2 envelope *soap*; raise Unreadable 400."""
+    may_be_many = len(soap) > 3 * MARKUP_MAX  # neither a tag nor an attribute is shorter
+    if may_be_many and max(soap.count(b"<"), soap.count(b"=")) > MARKUP_MAX:
+        raise Unreadable(400, f"the SOAP message has more than {MARKUP_MAX} tags or attributes")
     try:
         root = xml.parse(soap)
     except MalformedXml as error:
@@ -69,6 +80,7 @@ def open_envelope(root: etree._Element) -> Envelope:
     Raises InvalidHeader if there is not exactly one eb:Messaging and one Body, or a header block
     must be understood and is not.  [SOAP12 §2.4] [EBMS3 §5.1]
     """
+    held = list(islice(root.iter(), HELD_MAX))
     headers, (body,) = _MODEL.read(root)
     blocks = list(headers[0].iterchildren("*")) if headers else []
     if len(blocks) > BLOCKS_MAX:
@@ -85,7 +97,7 @@ def open_envelope(root: etree._Element) -> Envelope:
                 raise InvalidHeader(f"the header block {block.tag} must be understood and is not")
     if len(messagings) != 1:
         raise InvalidHeader(f"the envelope has {len(messagings)} eb:Messaging, not 1")
-    return Envelope(root, messagings[0], body, tuple(securities))
+    return Envelope(root, messagings[0], body, tuple(securities), held)
 
 
 def index_ids(root: etree._Element) -> Ids:
@@ -96,11 +108,13 @@ def index_ids(root: etree._Element) -> Ids:
     [WSS §4.2] [XMLDSIG §4.4.3]
     """
     ids: Ids = {}
-    found: Any = _IDS(root)
-    for value in found:
-        if value in ids:
-            raise PolicyNoncompliance(f"the id {str(value)!r} is given twice")
-        ids[value] = value.getparent()
+    for element in root.iter():
+        for name in element.keys():  # noqa: SIM118 - an element is no mapping: it iterates children
+            if name in _IDS:
+                value = element.get(name, "")
+                if value in ids:
+                    raise PolicyNoncompliance(f"the id {value!r} is given twice")
+                ids[value] = element
     return ids
 
 

@@ -206,7 +206,8 @@ class FailedDecryption(As4Error):
     """The encrypted attachment could not be opened with our key.  [EBMS3 §6.7.2]
 
     Whatever failed (key transport, tag, digest), the text is the same: a peer must not learn
-    which step our private key reached.  It therefore takes no detail.
+    which step our private key reached.  It therefore takes no detail; *step* names what failed,
+    in one word, and is for our own log alone.
     """
 
     code = "EBMS:0102"
@@ -214,8 +215,9 @@ class FailedDecryption(As4Error):
     category = Category.PROCESSING
     origin = Origin.SECURITY
 
-    def __init__(self, *, ref_to_message_id: str | None = None) -> None:
+    def __init__(self, *, step: str = "", ref_to_message_id: str | None = None) -> None:
         super().__init__(ref_to_message_id=ref_to_message_id)
+        self.step = step
 
 
 class PolicyNoncompliance(As4Error):

@@ -6,7 +6,7 @@ Which error it is, is decided where it is found; see `as4.errors`.
 import re
 from datetime import datetime
 
-from as4.certificates import KeyPair
+from as4.certificates import Signer
 from as4.envelope import build_body, build_envelope, build_messaging
 from as4.errors import As4Error
 from as4.pmode import PEPPOL, PMode
@@ -25,7 +25,7 @@ def build_error(
     *,
     message_id: str,
     now: datetime,
-    signer: KeyPair | None,
+    signer: Signer | None,
     nonce: str,
     pmode: PMode = PEPPOL,
 ) -> bytes:

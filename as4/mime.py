@@ -11,10 +11,10 @@ wait until the events before them have been handed out, and are raised by the ne
 Comparing the parts with eb:PartInfo is left to the caller.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
-from typing import NoReturn, Protocol
+from typing import Literal, NoReturn, Protocol
 
 from as4.errors import As4Error, ExternalPayloadError, MimeInconsistency, Unreadable
 from as4.mimeheaders import (
@@ -145,11 +145,10 @@ class Splitter:
         self._delimiter = b"\r\n--" + boundary
         self._soap_bytes_max = soap_bytes_max
         self._total_bytes_max = total_bytes_max
-        # The first boundary needs no line end before it: pretend that one came at offset -2.
-        self._held = b"\r\n"
-        self._held_at = -2
+        self._held = b""
+        self._held_at = 0
         self._at = 0
-        self._step = self._preamble
+        self._step = Splitter._preamble
         self._parts = 0
         self._soap_complete = False
         self._content_ids: set[str] = set()
@@ -172,7 +171,7 @@ class Splitter:
         events: list[Event] = []
         self._at = 0
         try:
-            while self._step(data, events):
+            while self._step(self, data, events):
                 pass
         except As4Error as exc:
             self._deferred = exc
@@ -185,11 +184,11 @@ class Splitter:
         """Check that the body came to its end; raises Unreadable or the deferred error."""
         if self._deferred is not None:
             raise self._deferred
-        if self._step == self._preamble:
+        if self._step is Splitter._preamble:
             self._refuse_preamble(self._held)
-        if self._step == self._headers:
+        if self._step is Splitter._headers:
             self._refuse_headers(self._held, "the body ends in the header of a part")
-        if self._step == self._content:
+        if self._step is Splitter._content:
             self._refuse("the body ends before its last boundary")
         return ()
 
@@ -203,9 +202,9 @@ class Splitter:
             if self._held_at + found > PREAMBLE_BYTES_MAX:
                 break
             line, after = _read_line_end(data, found + len(self._delimiter) - 2)
-            if line is _Line.UNSURE:
+            if line == "unsure":
                 break
-            if line is not _Line.CONTENT and _starts_line(data, found):
+            if line != "content" and _starts_line(data, found):
                 return self._cross_boundary(line, found, after)
             self._at = found + 1
         if self._held_at + len(data) >= PREAMBLE_BYTES_MAX + len(self._delimiter):
@@ -225,7 +224,7 @@ class Splitter:
         # The line end of the blank line may at once be that of the next boundary.
         self._at = end + 2
         self._content_skip = 2
-        self._step = self._content
+        self._step = Splitter._content
         return True
 
     def _content(self, data: bytes, events: list[Event]) -> bool:
@@ -233,9 +232,9 @@ class Splitter:
         search_from = self._at
         while (found := data.find(self._delimiter, search_from)) >= 0:
             line, after = _read_line_end(data, found + len(self._delimiter))
-            if line is not _Line.CONTENT:
+            if line != "content":
                 self._hand_out(data, found, events)
-                if line is not _Line.UNSURE:
+                if line != "unsure":
                     self._end_part(self._held_at + found, events)
                 return self._cross_boundary(line, found, after)
             search_from = found + 1
@@ -250,12 +249,12 @@ class Splitter:
 
     def _cross_boundary(self, line: "_Line", found: int, after: int) -> bool:
         """Go on behind the boundary *found*, or wait for the rest of its line."""
-        if line is _Line.UNSURE:
+        if line == "unsure":
             self._at = found
             return False
         self._at = after
-        self._step = self._headers if line is _Line.PART else self._epilogue
-        if line is _Line.CLOSE and not self._parts:
+        self._step = Splitter._headers if line == "part" else Splitter._epilogue
+        if line == "close" and not self._parts:
             raise Unreadable(400, "the multipart body has no part")
         return True
 
@@ -328,16 +327,12 @@ class Splitter:
         raise Unreadable(400, detail) from cause
 
 
+_BLANKS = re.compile(rb"[ \t]{0,%d}" % (PADDING_BYTES_MAX + 1))
 _LINE_ENDS = "the lines of the MIME structure must end with CRLF"
 
 
-class _Line(Enum):
-    """What the rest of a line says about the boundary at its start."""
-
-    PART = auto()
-    CLOSE = auto()
-    CONTENT = auto()
-    UNSURE = auto()
+_Line = Literal["part", "close", "content", "unsure"]
+"""What the rest of a line says about the boundary at its start."""
 
 
 def _read_line_end(data: bytes, position: int) -> tuple[_Line, int]:
@@ -347,25 +342,24 @@ def _read_line_end(data: bytes, position: int) -> tuple[_Line, int]:
     """
     following = data[position : position + 2]
     if following == b"\r\n":
-        return _Line.PART, position
+        return "part", position
     if following == b"--":
-        return _Line.CLOSE, position + 2
-    end = position
-    while end - position <= PADDING_BYTES_MAX and data[end : end + 1] in (b" ", b"\t"):
-        end += 1
+        return "close", position + 2
+    blanks = _BLANKS.match(data, position)
+    end = position if blanks is None else blanks.end()
     following = data[end : end + 2]
     if end - position > PADDING_BYTES_MAX:
-        return _Line.CONTENT, position
+        return "content", position
     if following == b"\r\n":
-        return _Line.PART, end
+        return "part", end
     if following in (b"", b"\r") or (following == b"-" and end == position):
-        return _Line.UNSURE, position
-    return _Line.CONTENT, position
+        return "unsure", position
+    return "content", position
 
 
 def _starts_line(data: bytes, position: int) -> bool:
-    """Say whether a line starts at *position*, but for a byte order mark."""
+    """Say whether a line of the body *data* starts at *position*, but for a byte order mark."""
     # INTEROP(phase4 4.x): accepts a byte order mark before the first boundary.
     if data.endswith(b"\xef\xbb\xbf", 0, position):
         position -= 3
-    return data.endswith(b"\r\n", 0, position)
+    return position == 0 or data.endswith(b"\r\n", 0, position)

@@ -18,16 +18,18 @@ _MEDIA_TYPE = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Z
 # INTEROP(phase4 4.x): an unquoted boundary may hold "=" and other characters that a token must
 # not, so anything up to the next semicolon or blank is taken.
 _PARAMETER = re.compile(
-    r';\s*(?:([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))\s*)?', re.DOTALL
+    r';\s*(?:([^\s=;"]+)\s*=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s;"]+))\s*)?', re.DOTALL
 )
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_FOLD = re.compile(rb"\r\n[ \t]+")
+_FOLD = re.compile(r"\r\n[ \t]+")
 # One to seventy characters, and no blank at the end.  [MIME §5.1.1]
 # INTEROP(Java Mail): characters outside the set of the specification do no harm.
 _BOUNDARY = re.compile(r"[ -~]{0,69}[!-~]")
 
 # LIMIT: media types remembered; the parts of all messages have the same few.
 MEDIA_TYPES_MAX = 64
+# LIMIT: header lines remembered; all but the names of the parts are the same in each message.
+LINES_MAX = 64
 
 _ONCE = frozenset({"content-type", "content-id", "content-transfer-encoding"})
 _AS_IT_IS = frozenset({"binary", "8bit", "7bit"})
@@ -136,25 +138,33 @@ def parse_part_headers(block: bytes) -> PartHeaders:
     A part without Content-Type is text/plain.  [MIME §5.2]
     Raises BadHeader for what is no header line and for a repeated header of those we use.
     """
-    if not block.count(b"\r\n") == block.count(b"\n") == block.count(b"\r"):
-        raise BadHeader("the lines of a part's header must end with CRLF")
-    found: dict[str, str] = {}
-    if b"\r\n " in block or b"\r\n\t" in block:
-        block = _FOLD.sub(b" ", block)
-    for line in block.decode("latin-1").split("\r\n") if block else ():
-        name, colon, value = line.partition(":")
-        name = name.rstrip().lower()
-        if not colon or not name or " " in name:
-            raise BadHeader(f"not a header line: {line[:80]!r}")
-        if name in _ONCE and name in found:
-            raise BadHeader(f"header {name} twice in one part")
-        found[name] = value.strip()
+    text = block.decode("latin-1")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    headers = [_read_line(line) for line in text.split("\r\n")] if text else []
+    found = dict(headers)
+    if len(found) < len(headers):
+        names = [name for name, _ in headers]
+        for name in found:
+            if name in _ONCE and names.count(name) > 1:
+                raise BadHeader(f"header {name} twice in one part")
     content_id = found.get("content-id")
     return PartHeaders(
         media_type=parse_media_type(found.get("content-type") or "text/plain"),
         content_id=None if content_id is None else bare_content_id(content_id),
         transfer_encoding=(found.get("content-transfer-encoding") or "binary").lower(),
     )
+
+
+@lru_cache(LINES_MAX)
+def _read_line(line: str) -> tuple[str, str]:
+    if "\r" in line or "\n" in line:
+        raise BadHeader("the lines of a part's header must end with CRLF")
+    name, colon, value = line.partition(":")
+    name = name.rstrip().lower()
+    if not colon or not name or " " in name:
+        raise BadHeader(f"not a header line: {line[:80]!r}")
+    return name, value.strip()
 
 
 def open_decoder(transfer_encoding: str) -> TransferDecoder | None:
@@ -169,6 +179,10 @@ def open_decoder(transfer_encoding: str) -> TransferDecoder | None:
     raise BadHeader(f"transfer encoding {transfer_encoding[:40]!r} is not supported")
 
 
+# The same words however it was cut: what is met first depends on the pieces.
+_NOT_BASE64 = "the content is not base64, or goes on after its padding"
+
+
 class _Base64Decoder:
     """Decodes base64 in pieces; line ends and blanks may stand anywhere.  [MIME §6.8]"""
 
@@ -178,15 +192,18 @@ class _Base64Decoder:
 
     def feed(self, chunk: bytes) -> bytes:
         characters = self._rest + chunk.translate(None, b" \t\r\n")
-        if self._padded and characters:
-            raise BadHeader("base64 content goes on after its padding")
+        if not characters:
+            return b""
         usable = len(characters) - len(characters) % 4
         self._rest = characters[usable:]
+        is_over = self._padded
         self._padded = characters.endswith(b"=", 0, usable)
+        if is_over or (self._padded and self._rest):
+            raise BadHeader(_NOT_BASE64)
         try:
             return binascii.a2b_base64(characters[:usable], strict_mode=True)
         except binascii.Error as exc:
-            raise BadHeader(f"not base64 content: {exc}") from exc
+            raise BadHeader(_NOT_BASE64) from exc
 
     def close(self) -> None:
         if self._rest:

@@ -10,6 +10,8 @@ DS = "http://www.w3.org/2000/09/xmldsig#"
 EC = "http://www.w3.org/2001/10/xml-exc-c14n#"
 XENC = "http://www.w3.org/2001/04/xmlenc#"
 XENC11 = "http://www.w3.org/2009/xmlenc11#"
+DSIG11 = "http://www.w3.org/2009/xmldsig11#"
+MORE21 = "http://www.w3.org/2021/04/xmldsig-more#"
 XML = "http://www.w3.org/XML/1998/namespace"
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from as4 import xmlenc
 from as4.algorithms import ATTACHMENT_CONTENT_SIGNATURE
-from as4.certificates import Certificate, KeyPair
+from as4.certificates import Certificate, Signer
 from as4.envelope import MEDIA_TYPE, build_body, build_envelope, build_messaging
 from as4.pmode import PEPPOL, PMode
 from as4.usermessage import OutboundMessage, Service, build_user_message
@@ -71,17 +71,18 @@ def seal(  # noqa: PLR0913 - what is drawn by chance is passed by name
     message: OutboundMessage,
     payload_gz: bytes,
     *,
-    signer: KeyPair,
+    signer: Signer,
     recipient: Certificate,
     content_key: bytes,
     iv: bytes,
     nonce: str,
+    key_seed: bytes = b"",
     pmode: PMode = PEPPOL,
 ) -> SealedMessage:
     """Return *message* with the gzip payload *payload_gz*, signed and encrypted.
 
-    *content_key* (16 bytes), *iv* (12 bytes) and *nonce* (16 to 48 letters and digits) must be
-    fresh.
+    *content_key* (16 bytes), *iv* (12 bytes), *nonce* (16 to 48 letters and digits) and *key_seed*
+    (as many bytes as the suite's key method takes, which is none in Peppol) must be fresh.
     """
     head = seal_head(
         message,
@@ -90,6 +91,7 @@ def seal(  # noqa: PLR0913 - what is drawn by chance is passed by name
         recipient=recipient,
         content_key=content_key,
         nonce=nonce,
+        key_seed=key_seed,
         pmode=pmode,
     )
     encrypted = xmlenc.encrypt(payload_gz, key=content_key, iv=iv)
@@ -108,10 +110,11 @@ def seal_head(  # noqa: PLR0913 - what is drawn by chance is passed by name
     message: OutboundMessage,
     attachment_digest: bytes,
     *,
-    signer: KeyPair,
+    signer: Signer,
     recipient: Certificate,
     content_key: bytes,
     nonce: str,
+    key_seed: bytes = b"",
     pmode: PMode = PEPPOL,
 ) -> SealedHead:
     """Return all of *message* but its attachment, whose gzip has the SHA-256 *attachment_digest*.
@@ -126,8 +129,8 @@ def seal_head(  # noqa: PLR0913 - what is drawn by chance is passed by name
         href, (Transform(ATTACHMENT_CONTENT_SIGNATURE),), pmode.suite.digest, attachment_digest
     )
     references = (*_header_references(messaging, body, nonce, pmode), attachment)
-    wrapped = xmlenc.wrap_key(content_key, recipient.public_key)
-    key = build_encrypted_key(recipient, wrapped, suite=pmode.suite, nonce=nonce)
+    wrapped = pmode.suite.content_key.wrap(content_key, recipient.public_key, key_seed)
+    key = build_encrypted_key(recipient, *wrapped, suite=pmode.suite, nonce=nonce)
     data = build_encrypted_data(href, suite=pmode.suite, nonce=nonce)
     security = build_security(
         references, signer=signer, suite=pmode.suite, nonce=nonce, encryption=key + data
@@ -141,25 +144,31 @@ def seal_head(  # noqa: PLR0913 - what is drawn by chance is passed by name
 
 
 def renew_encryption(
-    head: bytes, recipient: Certificate, content_key: bytes, *, pmode: PMode = PEPPOL
+    head: bytes,
+    recipient: Certificate,
+    content_key: bytes,
+    *,
+    key_seed: bytes = b"",
+    pmode: PMode = PEPPOL,
 ) -> bytes:
     """Return *head* (of `seal_head`, or a sealed body up to its attachment) for *recipient*.
 
     Only the recipient's token and the wrapped key are replaced; the signature does not cover
-    them, so it and the MessageId stay as they are.  Raises ValueError if *head* is not ours.
+    them, so it and the MessageId stay as they are.  *key_seed* is fresh, as for `seal`.
+    Raises ValueError if *head* is not ours.
     """
     start = head.find(_KEY_START)
     end = head.find(_KEY_END, start) + len(_KEY_END)
     found = _KEY_ID.search(head, start, end) if start >= 0 else None
     if found is None:
         raise ValueError("the head holds no encrypted key of our making")
-    wrapped = xmlenc.wrap_key(content_key, recipient.public_key)
-    key = build_encrypted_key(recipient, wrapped, suite=pmode.suite, nonce=found[1].decode())
+    wrapped = pmode.suite.content_key.wrap(content_key, recipient.public_key, key_seed)
+    key = build_encrypted_key(recipient, *wrapped, suite=pmode.suite, nonce=found[1].decode())
     return head[:start] + key.encode() + head[end:]
 
 
 def ping(
-    message: OutboundMessage, *, signer: KeyPair, nonce: str, pmode: PMode = PEPPOL
+    message: OutboundMessage, *, signer: Signer, nonce: str, pmode: PMode = PEPPOL
 ) -> SealedMessage:
     """Return *message* as a signed test message without payload, whatever its service says.
 

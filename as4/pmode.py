@@ -1,23 +1,27 @@
 """The P-Mode: what two access points agreed on before the first message.
 
-There is one record, `PEPPOL`; a second profile is a second constant, never an option.
-[EBMS3 §4] [PEPPOL-AS4 §2.2]
+A profile is a constant, never an option: `PEPPOL` is what the gateway speaks, `FOUR_CORNERS` is
+eDelivery AS4 2.0.  [EBMS3 §4] [PEPPOL-AS4 §2.2] [EDELIVERY-AS4-2 §3]
 """
 
 from dataclasses import dataclass
 
-from as4.algorithms import EDELIVERY_1, AlgorithmSuite
+from as4.algorithms import AlgorithmSuite
 from as4.namespaces import EBMS
+from as4.suites import EDELIVERY_1, EDELIVERY_2
 
-__all__ = ["PEPPOL", "AlgorithmSuite", "PMode"]
+__all__ = ["FOUR_CORNERS", "PEPPOL", "AlgorithmSuite", "PMode"]
 
 
 @dataclass(frozen=True, slots=True)
 class PMode:
-    """The values that a UserMessage must carry, and the algorithms that secure it."""
+    """The values that a UserMessage must carry, and the algorithms that secure it.
+
+    *agreement* is None where no AgreementRef is used.
+    """
 
     name: str
-    agreement: str
+    agreement: str | None
     party_type: str
     initiator_role: str
     responder_role: str
@@ -43,3 +47,18 @@ PEPPOL = PMode(
     suite=EDELIVERY_1,
 )
 """One-Way/Push with sign, encrypt and compress, as the Peppol AS4 profile sets it."""
+
+FOUR_CORNERS = PMode(
+    name="edelivery-as4-2.0",
+    agreement=None,
+    party_type="urn:oasis:names:tc:ebcore:partyid-type:unregistered",
+    initiator_role=f"{EBMS}initiator",
+    responder_role=f"{EBMS}responder",
+    default_mpc=f"{EBMS}defaultMPC",
+    test_service=f"{EBMS}service",
+    test_action=f"{EBMS}test",
+    mime_type="application/xml",
+    compression_type="application/gzip",
+    suite=EDELIVERY_2,
+)
+"""One-Way/Push between parties without a registered scheme, as eDelivery AS4 2.0 secures it."""

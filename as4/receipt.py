@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from as4.certificates import KeyPair
+from as4.certificates import Signer
 from as4.envelope import build_body, build_envelope, build_messaging
 from as4.namespaces import EBBP
 from as4.pmode import PEPPOL, PMode
@@ -35,15 +35,17 @@ def build_receipt(
     *,
     message_id: str,
     now: datetime,
-    signer: KeyPair,
+    signer: Signer,
     nonce: str,
     pmode: PMode = PEPPOL,
 ) -> bytes:
     """Return the signed receipt for *received*, as the SOAP envelope to answer with."""
     parts = "".join(
-        "<ebbp:MessagePartNRInformation>"
-        f"{build_reference(reference, declare=True)}</ebbp:MessagePartNRInformation>"
-        for reference in received.references
+        [
+            "<ebbp:MessagePartNRInformation>"
+            f"{build_reference(reference, declare=True)}</ebbp:MessagePartNRInformation>"
+            for reference in received.references
+        ]
     )
     info = build_message_info(now, message_id, received.user_message.message_id)
     content = (
@@ -54,7 +56,7 @@ def build_receipt(
     return sign_signal(content, signer=signer, nonce=nonce, pmode=pmode)
 
 
-def sign_signal(content: str, *, signer: KeyPair, nonce: str, pmode: PMode = PEPPOL) -> bytes:
+def sign_signal(content: str, *, signer: Signer, nonce: str, pmode: PMode = PEPPOL) -> bytes:
     """Return the envelope of the signal *content* (in canonical form), signed by *signer*.
 
     Messaging and Body are signed; signals are never encrypted.  [PEPPOL-AS4 §2]

@@ -9,7 +9,7 @@ What an answer means for the message that was sent is the gateway's business.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lxml import etree
@@ -19,9 +19,11 @@ from as4.certificates import Certificate
 from as4.contentmodel import Exact, Model
 from as4.envelope import Envelope, index_ids, open_envelope, parse_root
 from as4.errors import As4Error, InvalidReceipt, Severity, Unreadable
+from as4.familiar import Familiars, Reading
 from as4.namespaces import DS, EBBP, EBMS, SOAP, XML, qname
 from as4.pmode import PEPPOL, PMode
 from as4.usermessage import parse_timestamp
+from as4.usermessage.reader import read_instant
 from as4.xmldsig import Reference
 
 # LIMIT: errors in one signal; peers send one.
@@ -117,6 +119,9 @@ def read_signal(
     *check_signer* judges the certificate of a signed answer at *now*.
     Raises Unreadable if it is neither a receipt nor an error nor a fault.
     """
+    reading = _FAMILIARS.read(soap, pmode)
+    if reading is not None:
+        return _authenticate_reading(reading, check_signer, now)
     root = parse_root(soap)
     fault = _read_words(root.find(f"{qname(SOAP, 'Body')}/{_FAULT}"))
     try:
@@ -129,7 +134,10 @@ def read_signal(
     if signal is None:
         raise Unreadable(400, "the answer has not exactly one SignalMessage")
     signer, problem = _authenticate(envelope, check_signer, now, pmode)
-    return _read_signal(signal, fault, signer, problem)
+    found = _read_signal(signal, fault, signer, problem)
+    if signer is not None and isinstance(found, Receipt):
+        _FAMILIARS.learn(soap, pmode)
+    return found
 
 
 def check_receipt(
@@ -204,6 +212,8 @@ def _authenticate(
     """Return who signed Messaging and Body, or why nobody can be named."""
     if not envelope.securities:
         return None, "it is not signed"
+    if _has_cut_values(envelope.messaging) or _has_cut_values(envelope.body):
+        return None, "there are comments in values that are signed"
     try:
         ids = index_ids(envelope.root)
         security = wssec.parse_security(envelope, ids, pmode.suite, href=None)
@@ -213,6 +223,73 @@ def _authenticate(
     except As4Error as error:
         return None, error.detail
     return signer, None
+
+
+def _has_cut_values(element: etree._Element) -> bool:
+    """Tell whether a comment stands beside text anywhere in *element*.
+
+    Canonicalisation drops comments: such a value could be read shorter than it was signed.
+    Between elements they are free and say nothing.  [SOAP12 §5]
+    """
+    holders = {comment.getparent() for comment in element.iter(etree.Comment)}
+    return any(
+        (text or "").strip()
+        for holder in holders
+        if holder is not None
+        for text in (holder.text, *(child.tail for child in holder))
+    )
+
+
+def _authenticate_reading(
+    reading: Reading[Receipt], check_signer: CheckSigner, now: datetime
+) -> Receipt:
+    """Return the receipt with who signed it, or why nobody can be named."""
+    try:
+        signer = check_signer(reading.signer, now)
+        reading.verify(signer.public_key)
+    except As4Error as error:
+        return replace(reading.content, problem=error.detail)
+    return replace(reading.content, signer=signer)
+
+
+class _ReceiptKind:
+    """How `as4.familiar` reads the eb:Receipt of an envelope; see `Kind` there."""
+
+    def parse(self, envelope: Envelope, _pmode: PMode) -> tuple[Receipt, None]:
+        signal = _only(envelope.messaging, _SIGNAL)
+        if signal is None or len(envelope.body):
+            raise ValueError("the envelope holds more than a signal")
+        receipt = _read_signal(signal, None, None, None)
+        if not isinstance(receipt, Receipt) or receipt.warnings or receipt.timestamp is None:
+            raise ValueError("the signal holds more than a receipt, or less")
+        return receipt, None
+
+    def plain_values(self, content: Receipt) -> dict[str, str]:
+        return {
+            "message_id": content.message_id or "",
+            "ref_to_message_id": content.ref_to_message_id or "",
+        }
+
+    def acknowledged(self, content: Receipt) -> tuple[Reference, ...]:
+        return content.references
+
+    def fill(
+        self,
+        content: Receipt,
+        values: dict[str, str],
+        repeated: tuple[Reference, ...],
+        _pmode: PMode,
+    ) -> Receipt:
+        return replace(
+            content,
+            message_id=values["message_id"],
+            ref_to_message_id=values["ref_to_message_id"],
+            timestamp=read_instant(values["timestamp"]),
+            references=repeated,
+        )
+
+
+_FAMILIARS = Familiars(_ReceiptKind())
 
 
 def _read_references(receipt: etree._Element) -> tuple[Reference, ...]:

@@ -19,11 +19,11 @@ the gateway's business.
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
+from urllib.parse import unquote
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from lxml import etree
 
 from as4 import mime, usermessage, wssec, xmlenc
@@ -33,17 +33,19 @@ from as4.business import (
     check_compression,
     check_timestamp,
 )
-from as4.certificates import Certificate
-from as4.envelope import Envelope, find_message_id, index_ids, open_envelope, parse_root
+from as4.certificates import Certificate, PrivateKey
+from as4.envelope import find_message_id, index_ids, open_envelope, parse_root
 from as4.errors import (
     As4Error,
     ExternalPayloadError,
     FailedDecryption,
 )
+from as4.familiar import Familiars, Reading
 from as4.mime import PartBegin, PartData, PartEnd
 from as4.pmode import PEPPOL, PMode
-from as4.usermessage import UserMessage
+from as4.usermessage import UserMessage, UserMessageKind
 from as4.xmldsig import Reference
+from as4.xmlpayload import is_canonical_digest
 
 __all__ = [
     "MessageReader",
@@ -57,12 +59,14 @@ __all__ = [
 CheckSigner = Callable[[bytes, datetime], Certificate]
 """Judges a certificate (DER) at an instant; raises FailedAuthentication."""
 
-FindKey = Callable[[bytes], RSAPrivateKey | None]
+FindKey = Callable[[bytes], PrivateKey | None]
 """Finds our private key for a certificate (DER); None when it is not ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignedEnvelope:
+_FAMILIARS = Familiars(UserMessageKind())
+
+
+class SignedEnvelope(NamedTuple):
     """A header whose signature holds; the attachment is not opened yet.
 
     *attachment_digest* is the signed SHA-256 of the payload as it was before encryption, None
@@ -75,8 +79,7 @@ class SignedEnvelope:
     attachment_digest: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedMessage:
+class ReceivedMessage(NamedTuple):
     """A message of which everything that is signed was verified.
 
     *attachment_offset* and *attachment_length* are the place of the encrypted attachment in the
@@ -126,6 +129,7 @@ class MessageReader:
         self._encrypted_key: wssec.EncryptedKey | None = None
         self._href: str | None = None
         self._message_id: str | None = None
+        self._key_failed = False
 
     @property
     def soap_ready(self) -> bool:
@@ -149,12 +153,18 @@ class MessageReader:
         """
         if not self._soap_ready:
             self._end_body()
-        root = parse_root(b"".join(self._soap))
+        soap = b"".join(self._soap)
+        reading = _FAMILIARS.read(soap, self._pmode)
+        if reading is not None:
+            return self._check_reading(reading, anchors_check, now)
+        root = parse_root(soap)
         try:
-            return self._check_envelope(root, anchors_check, now)
+            envelope = self._check_envelope(root, anchors_check, now)
         except As4Error as error:
             error.about(find_message_id(root))
             raise
+        _FAMILIARS.learn(soap, self._pmode)
+        return envelope
 
     def open_attachment(self, find_key: FindKey, random_key: bytes) -> None:
         """Unwrap the content key with the private key that *find_key* has for the recipient.
@@ -168,8 +178,9 @@ class MessageReader:
         private_key = find_key(self._encrypted_key.recipient)
         content_key = random_key
         if private_key is not None:
-            wrapped = self._encrypted_key.wrapped
-            content_key = xmlenc.unwrap_key(wrapped, private_key, random_key=random_key)
+            method = self._pmode.suite.content_key
+            content_key = method.unwrap(self._encrypted_key, private_key, random_key=random_key)
+        self._key_failed = content_key is random_key
         self._attachment.open(content_key)
 
     def close(self) -> ReceivedMessage:
@@ -182,6 +193,10 @@ class MessageReader:
         try:
             self._end_body()
             return self._finish(self._envelope)
+        except FailedDecryption as error:
+            error.step = "key" if self._key_failed else error.step
+            error.about(self._message_id)
+            raise
         except As4Error as error:
             error.about(self._message_id)
             raise
@@ -212,6 +227,26 @@ class MessageReader:
             self._take(self._body.close())
             self._ended = True
 
+    def _check_reading(
+        self, reading: Reading[UserMessage], anchors_check: CheckSigner, now: datetime
+    ) -> SignedEnvelope:
+        """Check what `_check_envelope` does, of an envelope whose structure is known to hold."""
+        message = reading.content
+        self._message_id = message.message_id
+        try:
+            usermessage.check_processing_mode(message, self._pmode)
+            self._check_payload(message)
+            signer = anchors_check(reading.signer, now)
+            wssec.check_signer(signer, message.from_party)
+            reading.verify(signer.public_key)
+        except As4Error as error:
+            error.about(self._message_id)
+            raise
+        self._encrypted_key = reading.encrypted_key
+        digest = reading.attachment_digest
+        self._envelope = SignedEnvelope(message, signer, reading.references, digest)
+        return self._envelope
+
     def _check_envelope(
         self, root: etree._Element, anchors_check: CheckSigner, now: datetime
     ) -> SignedEnvelope:
@@ -220,7 +255,10 @@ class MessageReader:
         message = usermessage.parse_user_message(envelope.messaging, self._pmode)
         self._message_id = message.message_id
         usermessage.check_processing_mode(message, self._pmode)
-        self._check_payload(envelope, message)
+        usermessage.check_payload_info(message)
+        if envelope.body.find("*") is not None or (envelope.body.text or "").strip():
+            raise ExternalPayloadError("the SOAP Body is not empty")
+        self._check_payload(message)
         ids = index_ids(root)
         security = wssec.parse_security(envelope, ids, suite, href=self._href)
         digest = wssec.check_coverage(security.signature, envelope, ids, href=self._href)
@@ -231,12 +269,10 @@ class MessageReader:
         self._envelope = SignedEnvelope(message, signer, security.signature.references, digest)
         return self._envelope
 
-    def _check_payload(self, envelope: Envelope, message: UserMessage) -> None:
+    def _check_payload(self, message: UserMessage) -> None:
         """Check that what the header announces is what the body holds, as far as it came."""
         usermessage.check_payload_info(message)
         self._href = message.href
-        if envelope.body.find("*") is not None or (envelope.body.text or "").strip():
-            raise ExternalPayloadError("the SOAP Body is not empty")
         self._check_parts()
         # Raises what is wrong with the parts behind the SOAP part, if they came already.
         if not self._ended:
@@ -254,7 +290,8 @@ class MessageReader:
         self._check_parts()
         payload: bytes | None = None
         if envelope.attachment_digest is not None:
-            payload = self._attachment.close(envelope.attachment_digest)
+            packed = envelope.user_message.compressed
+            payload = self._attachment.close(envelope.attachment_digest, packed=packed)
             check_compression(envelope.user_message, self._pmode)
         part = self._attachment
         return ReceivedMessage(
@@ -296,10 +333,14 @@ class _Attachment:
         self.transfer_encoding = part.headers.transfer_encoding
 
     def check_name(self, href: str) -> None:
-        """Check that the part is called what the header calls it.  [RFC2392]"""
+        """Check that the part is called what the header calls it.  [RFC2392]
+
+        INTEROP(any): a name that is percent-encoded in the part's own header is taken, too.
+        """
         if self._content_id is None:
             raise ExternalPayloadError("the attachment has no Content-ID")
-        if not wssec.is_same_cid(f"cid:{self._content_id}", href):
+        name = f"cid:{self._content_id}"
+        if unquote(href) != name and not wssec.is_same_cid(name, href):
             raise ExternalPayloadError(f"the attachment is not the {href[:200]!r} of the header")
 
     def feed(self, data: bytes) -> None:
@@ -321,16 +362,31 @@ class _Attachment:
             self._absorb(self._decryptor.feed(data))
         self._held.clear()
 
-    def close(self, expected: bytes) -> bytes | None:
-        """Return the plaintext, if it was kept, once its tag and digest hold."""
+    def close(self, expected: bytes, *, packed: bool) -> bytes | None:
+        """Return the plaintext, if it was kept, once its tag and digest hold.
+
+        XML that is not *packed* may be signed in canonical form: for that it must be kept.
+        """
         assert self.content_key, "open_attachment() comes first"
         if self._decryptor is None:
-            self._absorb(xmlenc.decrypt(b"".join(self._held), key=self.content_key))
+            self._decrypt_whole(b"".join(self._held))
         else:
             self._decryptor.close()
-        if not hmac.compare_digest(self._digest.digest(), expected):
-            raise FailedDecryption
-        return b"".join(self._plain) if self._keep else None
+        plain = b"".join(self._plain) if self._keep else None
+        if not hmac.compare_digest(self._digest.digest(), expected) and (
+            packed or plain is None or not is_canonical_digest(plain, expected)
+        ):
+            raise FailedDecryption(step="digest")
+        return plain
+
+    def _decrypt_whole(self, data: bytes) -> None:
+        """Decrypt the complete part; a wrong tag takes the time of a wrong digest."""
+        try:
+            plain = xmlenc.decrypt(data, key=self.content_key)
+        except FailedDecryption:
+            self._digest.update(memoryview(data)[: max(len(data) - xmlenc.OVERHEAD_BYTES, 0)])
+            raise
+        self._absorb(plain)
 
     def _absorb(self, plain: bytes) -> None:
         self._digest.update(plain)

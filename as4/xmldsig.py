@@ -12,7 +12,7 @@ import hmac
 import re
 from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -20,13 +20,17 @@ from lxml import etree
 
 from as4 import algorithms
 from as4.algorithms import AlgorithmSuite
-from as4.contentmodel import Exact, Model, Shape, leaf_bytes
+from as4.contentmodel import Exact, Model, Shape, leaf_bytes, local_name
 from as4.errors import FailedAuthentication, PolicyNoncompliance
 from as4.namespaces import DS, EC, qname
 from ubl import xml
 
 # LIMIT: references a signature or receipt may have; the profile needs three.
 REFERENCES_MAX = 8
+# LIMIT: prefixes in one PrefixList; each costs a search at every element that is canonicalised.
+PREFIXES_MAX = 64
+# LIMIT: texts of transforms remembered; a peer uses two.
+METHODS_MAX = 64
 
 _SIGNED_INFO = qname(DS, "SignedInfo")
 _VALUE = qname(DS, "SignatureValue")
@@ -55,8 +59,6 @@ _USUAL_REFERENCE = Shape(
 
 # A prefix, or "#default" for the namespace without one.  [EXC-C14N §4]
 _PREFIX = re.compile(r"#default|[\w.\-]+")
-_TEXT_SPECIAL = re.compile(r"[&<>\r]")
-_ATTRIBUTE_SPECIAL = re.compile(r'[&<"\t\n\r]')
 
 
 class Transform(NamedTuple):
@@ -69,8 +71,7 @@ class Transform(NamedTuple):
     prefixes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """A ds:Reference: what is signed, how it became bytes, and their digest."""
 
     uri: str
@@ -89,8 +90,7 @@ class Reference:
         return (self.uri, steps, self.digest_method, self.digest_value)
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A ds:Signature whose algorithms are the suite's; nothing of it is verified yet."""
 
     signed_info: etree._Element
@@ -98,6 +98,7 @@ class Signature:
     references: tuple[Reference, ...]
     value: bytes
     key_info: etree._Element
+    suite: AlgorithmSuite
 
 
 def parse_signature(element: etree._Element, suite: AlgorithmSuite) -> Signature:
@@ -114,7 +115,7 @@ def parse_signature(element: etree._Element, suite: AlgorithmSuite) -> Signature
     references = tuple(parse_reference(child) for child in children)
     for reference in references:
         _check_algorithms(reference, suite)
-    return Signature(signed_info, prefixes, references, leaf_bytes(value, _E), key_info)
+    return Signature(signed_info, prefixes, references, leaf_bytes(value, _E), key_info, suite)
 
 
 def parse_reference(element: etree._Element) -> Reference:
@@ -146,8 +147,7 @@ def verify_value(signature: Signature, public_key: object) -> None:
     [XMLDSIG §3.2.2]
     """
     data = canonicalize(signature.signed_info, signature.prefixes)
-    if not algorithms.is_signature(public_key, signature.value, data):
-        raise FailedAuthentication("the signature value does not fit the signer's certificate")
+    check_value(data, signature.value, public_key, signature.suite)
 
 
 def verify_reference(reference: Reference, element: etree._Element) -> None:
@@ -156,18 +156,39 @@ def verify_reference(reference: Reference, element: etree._Element) -> None:
     [XMLDSIG §3.2.1]
     """
     (transform,) = reference.transforms
-    digest = sha256(canonicalize(element, transform.prefixes)).digest()
-    if not hmac.compare_digest(digest, reference.digest_value):
-        name = etree.QName(element).localname
+    data = canonicalize(element, transform.prefixes)
+    check_digest(data, reference.digest_value, name=local_name(element))
+
+
+def check_value(data: bytes, value: bytes, public_key: object, suite: AlgorithmSuite) -> None:
+    """Raise FailedAuthentication unless *value* is the signature of *data*, a canonical SignedInfo.
+
+    [XMLDSIG §3.2.2]
+    """
+    if not suite.is_signature(public_key, value, data):
+        raise FailedAuthentication("the signature value does not fit the signer's certificate")
+
+
+def check_digest(data: bytes, expected: bytes, *, name: str) -> None:
+    """Raise FailedAuthentication unless *data*, the canonical *name*, has the digest *expected*.
+
+    [XMLDSIG §3.2.1]
+    """
+    if not hmac.compare_digest(sha256(data).digest(), expected):
         raise FailedAuthentication(f"the digest of {name} is not the one that was signed")
 
 
 def canonicalize(element: etree._Element, prefixes: tuple[str, ...] = ()) -> bytes:
     """Return the exclusive canonical form of *element*, with *prefixes* treated inclusively.
 
-    [EXC-C14N §3]
+    Raises FailedAuthentication if it has none, as with a relative namespace name.
+    [EXC-C14N §3] [C14N §1.3]
     """
-    return xml.canonicalize(element, exclusive=True, prefixes=prefixes)
+    try:
+        return xml.canonicalize(element, exclusive=True, prefixes=prefixes)
+    except etree.C14NError as error:
+        name = etree.QName(element).localname
+        raise FailedAuthentication(f"{name} has no canonical form") from error
 
 
 def build_reference(reference: Reference, *, declare: bool = False) -> str:
@@ -176,12 +197,9 @@ def build_reference(reference: Reference, *, declare: bool = False) -> str:
     *declare* it where no element above binds the prefix ds.
     """
     namespace = f' xmlns:ds="{DS}"' if declare else ""
-    transforms = "".join(_build_transform(transform) for transform in reference.transforms)
     return (
         f'<ds:Reference{namespace} URI="{attribute_text(reference.uri)}">'
-        f"<ds:Transforms>{transforms}</ds:Transforms>"
-        f'<ds:DigestMethod Algorithm="{attribute_text(reference.digest_method)}">'
-        "</ds:DigestMethod>"
+        f"{_build_methods(reference.transforms, reference.digest_method)}"
         f"<ds:DigestValue>{b64encode(reference.digest_value).decode()}</ds:DigestValue>"
         "</ds:Reference>"
     )
@@ -203,12 +221,12 @@ def build_signature(
         f'<ds:CanonicalizationMethod Algorithm="{suite.canonicalization}">'
         "</ds:CanonicalizationMethod>"
         f'<ds:SignatureMethod Algorithm="{suite.signature}"></ds:SignatureMethod>'
-        + "".join(build_reference(reference) for reference in references)
+        + "".join([build_reference(reference) for reference in references])
         + "</ds:SignedInfo>"
     )
     # As the apex of what is canonicalised, SignedInfo declares ds itself; inside its parent the
     # same declaration is redundant, which changes nothing in its canonical form.  [EXC-C14N §3]
-    value = algorithms.sign(key, f'<ds:SignedInfo xmlns:ds="{DS}">{content}'.encode())
+    value = suite.sign(key, f'<ds:SignedInfo xmlns:ds="{DS}">{content}'.encode())
     return (
         f'<ds:Signature xmlns:ds="{DS}" Id="{signature_id}"><ds:SignedInfo>{content}'
         f"<ds:SignatureValue>{b64encode(value).decode()}</ds:SignatureValue>"
@@ -224,7 +242,7 @@ def element_reference(element_id: str, canonical: bytes, suite: AlgorithmSuite) 
 
 def element_text(value: str) -> str:
     """Return *value* as the text of an element in canonical form.  [C14N §2.3]"""
-    if not _TEXT_SPECIAL.search(value):
+    if not ("&" in value or "<" in value or ">" in value or "\r" in value):
         return value
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return value.replace("\r", "&#xD;")
@@ -232,10 +250,19 @@ def element_text(value: str) -> str:
 
 def attribute_text(value: str) -> str:
     """Return *value* as the text of an attribute in canonical form.  [C14N §2.3]"""
-    if not _ATTRIBUTE_SPECIAL.search(value):
+    if value.isprintable() and not ("&" in value or "<" in value or '"' in value):
         return value
     value = value.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     return value.replace("\t", "&#x9;").replace("\n", "&#xA;").replace("\r", "&#xD;")
+
+
+@lru_cache(METHODS_MAX)
+def _build_methods(transforms: tuple[Transform, ...], digest_method: str) -> str:
+    steps = "".join([_build_transform(transform) for transform in transforms])
+    return (
+        f"<ds:Transforms>{steps}</ds:Transforms>"
+        f'<ds:DigestMethod Algorithm="{attribute_text(digest_method)}"></ds:DigestMethod>'
+    )
 
 
 def _build_transform(transform: Transform) -> str:
@@ -263,10 +290,13 @@ def _canonicalisation(element: etree._Element, suite: AlgorithmSuite) -> tuple[s
 
 def _prefixes(element: etree._Element) -> tuple[str, ...]:
     """Return the PrefixList of the one ec:InclusiveNamespaces in *element*.  [EXC-C14N §4]"""
-    (child,) = element if len(element) == 1 else (None,)
+    children = element.findall("*")
+    (child,) = children if len(children) == 1 else (None,)
     if child is None or child.tag != _INCLUSIVE or len(child):
         raise PolicyNoncompliance("a canonicalisation or transform has unknown parameters")
     prefixes = tuple((child.get("PrefixList") or "").split())
+    if len(prefixes) > PREFIXES_MAX:
+        raise PolicyNoncompliance(f"PrefixList holds more than {PREFIXES_MAX} prefixes")
     for prefix in prefixes:
         if not _PREFIX.fullmatch(prefix):
             raise PolicyNoncompliance(f"PrefixList holds {prefix!r}, which is no prefix")

@@ -25,6 +25,9 @@ IV_BYTES = 12
 TAG_BYTES = 16
 OVERHEAD_BYTES = IV_BYTES + TAG_BYTES
 
+_OPENS_NOTHING = 2
+"""A ciphertext below every modulus; that it holds a key is as likely as guessing one."""
+
 
 def encrypt(data: bytes, *, key: bytes, iv: bytes) -> bytes:
     """Return *data* as an encrypted attachment under *key* (16 bytes) and *iv* (12 bytes).
@@ -38,12 +41,12 @@ def encrypt(data: bytes, *, key: bytes, iv: bytes) -> bytes:
 def decrypt(data: bytes, *, key: bytes) -> bytes:
     """Return the content of an encrypted attachment; raises FailedDecryption."""
     if len(data) < OVERHEAD_BYTES:
-        raise FailedDecryption
+        raise FailedDecryption(step="length")
     view = memoryview(data)
     try:
         return AESGCM(key).decrypt(view[:IV_BYTES], view[IV_BYTES:], None)
     except InvalidTag as exc:
-        raise FailedDecryption from exc
+        raise FailedDecryption(step="tag") from exc
 
 
 class Encryptor:
@@ -90,11 +93,11 @@ class Decryptor:
     def close(self) -> None:
         """Check the tag; raises FailedDecryption, and then all plaintext must be dropped."""
         if self._cipher is None:
-            raise FailedDecryption
+            raise FailedDecryption(step="length")
         try:
             self._cipher.finalize_with_tag(self._held)
         except InvalidTag as exc:
-            raise FailedDecryption from exc
+            raise FailedDecryption(step="tag") from exc
 
 
 class Redecryptor:
@@ -113,7 +116,7 @@ class Redecryptor:
             try:
                 chunk = self._decoder.feed(chunk)
             except BadHeader as exc:
-                raise FailedDecryption from exc
+                raise FailedDecryption(step="encoding") from exc
         return self._decryptor.feed(chunk)
 
     def close(self) -> None:
@@ -122,12 +125,17 @@ class Redecryptor:
             try:
                 self._decoder.close()
             except BadHeader as exc:
-                raise FailedDecryption from exc
+                raise FailedDecryption(step="encoding") from exc
         self._decryptor.close()
 
 
-def wrap_key(content_key: bytes, recipient: RSAPublicKey) -> bytes:
-    """Return *content_key* encrypted for *recipient*: RSA-OAEP, SHA-256.  [XMLENC §5.5.2]"""
+def wrap_key(content_key: bytes, recipient: object) -> bytes:
+    """Return *content_key* encrypted for *recipient*: RSA-OAEP, SHA-256.  [XMLENC §5.5.2]
+
+    Raises TypeError if the public key *recipient* is not RSA.
+    """
+    if not isinstance(recipient, RSAPublicKey):
+        raise TypeError(f"rsa-oaep needs an RSA key, not {type(recipient).__name__}")
     return recipient.encrypt(content_key, _oaep())
 
 
@@ -138,6 +146,12 @@ def unwrap_key(wrapped: bytes, private_key: RSAPrivateKey, *, random_key: bytes)
     key leads to the failure that a wrong tag gives, on the same path.  [XMLENC §6.1]
     *random_key* is 16 bytes drawn by the caller for this one call.
     """
+    size = (private_key.key_size + 7) // 8
+    modulus = private_key.public_key().public_numbers().n
+    if len(wrapped) != size or int.from_bytes(wrapped) >= modulus:
+        # OpenSSL refuses this without using the key, and sooner: the answer would tell of the
+        # modulus, or that a key stands in for one we do not have.
+        wrapped = _OPENS_NOTHING.to_bytes(size)
     try:
         content_key = private_key.decrypt(wrapped, _oaep())
     except ValueError:

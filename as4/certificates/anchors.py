@@ -7,24 +7,23 @@ no path is searched, so a leaf of another stage or of another role's authority c
 Extended key usage is not asked for, and revocation is a question of its own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from as4.certificates.certificate import (
-    UNREADABLE,
     Certificate,
-    has_strong_digest,
-    has_strong_key,
     is_authority,
     key_usage,
     load_certificate,
     path_length,
 )
+from as4.certificates.kinds import RSA_KEYS, UNREADABLE, KeyKinds, has_strong_key
 from as4.errors import FailedAuthentication, UnusableMaterial
 from ubl.identifiers import is_seat_id
 
@@ -44,21 +43,27 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """The authorities of one stage and one role, each issuer certified by one of the roots."""
+    """The authorities of one stage and one role, each issuer certified by one of the roots.
+
+    *kinds* are the keys of the leaves below them; *is_party* tells whether a common name is that
+    of an access point, which in Peppol is a seat id.
+    """
 
     roots: tuple[x509.Certificate, ...]
     issuers: tuple[x509.Certificate, ...]
+    kinds: KeyKinds = RSA_KEYS
+    is_party: Callable[[str], bool] = is_seat_id
 
     @classmethod
-    def load(cls, *files: bytes) -> "Anchors":
-        """Read authorities from PEM or DER *files*; a self-signed one is a root.
+    def load(cls, *files: bytes, kinds: KeyKinds = RSA_KEYS) -> "Anchors":
+        """Read authorities over leaves of *kinds* from PEM or DER *files*; self-signed is a root.
 
         Raises UnusableMaterial for what is no certificate of an authority, and for an issuing
         authority that none of the given roots certified: stages must not mix.
         """
         given = [certificate for data in files for certificate in _read_certificates(data)]
         for certificate in given:
-            _check_authority(certificate)
+            _check_authority(certificate, kinds)
         roots = tuple(each for each in given if each.subject == each.issuer)
         for root in roots:
             if not _issued(root, by=root):
@@ -70,7 +75,7 @@ class Anchors:
                 raise UnusableMaterial(f"{_name(issuer)} is not issued by a given root")
             if path_length(above) == 0:
                 raise UnusableMaterial(f"{_name(above)} allows no authority below it")
-        return cls(roots, issuers)
+        return cls(roots, issuers, kinds)
 
     def issuer_of(self, leaf: x509.Certificate) -> x509.Certificate | None:
         """Return the pinned issuing authority that signed *leaf*."""
@@ -86,33 +91,34 @@ def check_certificate(der: bytes, *, anchors: Anchors, now: datetime, use: Use) 
 
     Raises FailedAuthentication that says exactly what is wrong.  Revocation is not asked.
     """
-    certificate = load_certificate(der)
-    name = _check_shape(certificate)
+    certificate = load_certificate(der, anchors.kinds)
+    name = _check_shape(certificate, anchors.kinds)
     _check_path(certificate.x509, name, anchors, now)
-    _check_role(certificate, name, use)
+    _check_role(certificate, name, use, anchors)
     return certificate
 
 
-def check_leaf(der: bytes, *, now: datetime, use: Use) -> Certificate:
+def check_leaf(der: bytes, *, now: datetime, use: Use, kinds: KeyKinds = RSA_KEYS) -> Certificate:
     """Return the certificate in *der* if it may be used for *use* at *now*, whoever issued it.
 
     It proves nothing about its owner: it is for those who look at a message without knowing any
     authority.  Raises FailedAuthentication like `check_certificate`.
     """
-    certificate = load_certificate(der)
-    name = _check_shape(certificate)
+    certificate = load_certificate(der, kinds)
+    name = _check_shape(certificate, kinds)
     _check_dates(certificate.x509, name, now)
-    _check_role(certificate, name, use)
+    _check_role(certificate, name, use, Anchors((), (), kinds))
     return certificate
 
 
-def _check_shape(certificate: Certificate) -> str:
+def _check_shape(certificate: Certificate, kinds: KeyKinds) -> str:
     """Refuse what no leaf may be, whatever it is used for; return what to call it."""
     leaf = certificate.x509
     name = f"the certificate of {certificate.subject_cn or certificate.subject}"
-    if not has_strong_key(leaf.public_key()):
+    key = certificate.public_key
+    if isinstance(key, RSAPublicKey) and not has_strong_key(key):
         raise FailedAuthentication(f"{name} has a key of unacceptable size")
-    if not has_strong_digest(leaf):
+    if not kinds.is_well_signed(leaf):
         raise FailedAuthentication(f"{name} is signed with a weak digest")
     if is_authority(leaf):
         raise FailedAuthentication(f"{name} is that of an authority")
@@ -120,9 +126,13 @@ def _check_shape(certificate: Certificate) -> str:
     return name
 
 
-def _check_role(certificate: Certificate, name: str, use: Use) -> None:
-    _check_key_usage(certificate.x509, name, use)
-    if use is not Use.SMP and not is_seat_id(certificate.subject_cn):
+def _check_role(certificate: Certificate, name: str, use: Use, anchors: Anchors) -> None:
+    kinds = anchors.kinds
+    wanted = kinds.recipient if use is Use.ENCRYPT else kinds.signer
+    if not isinstance(certificate.public_key, wanted):
+        raise FailedAuthentication(f"{name} has a key of another kind than this use needs")
+    _check_key_usage(certificate.x509, name, use, kinds)
+    if use is not Use.SMP and not anchors.is_party(certificate.subject_cn):
         raise FailedAuthentication(f"{name}: its common name is not a seat id")
 
 
@@ -148,7 +158,7 @@ def _check_dates(certificate: x509.Certificate, what: str, now: datetime) -> Non
         raise FailedAuthentication(f"{what} expired at {certificate.not_valid_after_utc}")
 
 
-def _check_key_usage(leaf: x509.Certificate, name: str, use: Use) -> None:
+def _check_key_usage(leaf: x509.Certificate, name: str, use: Use, kinds: KeyKinds) -> None:
     """Refuse a key usage that does not allow *use*; none at all is a warning.  [RFC5280 §4.2.1.3]
 
     The issuing authority is pinned, so a missing extension gives nothing away.
@@ -156,8 +166,8 @@ def _check_key_usage(leaf: x509.Certificate, name: str, use: Use) -> None:
     usage = key_usage(leaf)
     if usage is None:
         return
-    if use is Use.ENCRYPT and not usage.key_encipherment:
-        raise FailedAuthentication(f"{name} does not allow keyEncipherment")
+    if use is Use.ENCRYPT and not kinds.may_receive(usage):
+        raise FailedAuthentication(f"{name} does not allow {kinds.recipient_usage}")
     if use is not Use.ENCRYPT and not usage.digital_signature:
         raise FailedAuthentication(f"{name} does not allow digitalSignature")
 
@@ -184,12 +194,12 @@ def _read_certificates(data: bytes) -> list[x509.Certificate]:
     return found
 
 
-def _check_authority(certificate: x509.Certificate) -> None:
+def _check_authority(certificate: x509.Certificate, kinds: KeyKinds) -> None:
     """Refuse what may not certify others.  [RFC5280 §4.2.1.3] [RFC5280 §4.2.1.9]"""
     name = _name(certificate)
-    if not has_strong_key(certificate.public_key()):
-        raise UnusableMaterial(f"{name} has no RSA key of an acceptable size")
-    if not has_strong_digest(certificate):
+    if not kinds.has_strong_authority(certificate.public_key()):
+        raise UnusableMaterial(f"{name} has no {kinds.authority_name} of an acceptable size")
+    if not kinds.is_well_signed(certificate):
         raise UnusableMaterial(f"{name} is signed with a weak digest")
     if not is_authority(certificate):
         raise UnusableMaterial(f"{name} is not a certificate of an authority")

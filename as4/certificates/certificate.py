@@ -7,36 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
+from as4.certificates.kinds import RSA_KEYS, UNREADABLE, KeyKinds, PublicKey
 from as4.errors import FailedAuthentication
 
 # LIMIT: certificates of the Peppol PKI take 1.5 to 2.5 KB.
 CERTIFICATE_BYTES_MAX = 16 << 10
-# Generation 3 uses 2,048 bits in leaves and 4,096 in authorities.  [PEPPOL-PKI]
-KEY_BITS_MIN = 2048
-# LIMIT: a larger key only serves to make verification slow.
-KEY_BITS_MAX = 8192
-
 NO_KEY_USAGE = "the certificate has no key usage extension"
-
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-"""What the library raises for bytes that are no certificate or revocation list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate with an RSA key; *fingerprint* is the SHA-256 of *der*.
+    """A certificate with a key of a known kind; *fingerprint* is the SHA-256 of *der*.
 
     *subject_cn* is empty unless the subject has exactly one common name.
     *subject* is the whole name in the form of [RFC4514 §2].
@@ -51,36 +35,21 @@ class Certificate:
     serial: int
     not_before: datetime
     not_after: datetime
-    public_key: RSAPublicKey
+    public_key: PublicKey
     crl_urls: tuple[str, ...]
     ocsp_urls: tuple[str, ...]
     warnings: tuple[str, ...]
     x509: x509.Certificate
 
 
-def load_certificate(der: bytes) -> Certificate:
-    """Read *der*; raises FailedAuthentication when it is no certificate with an RSA key."""
+def load_certificate(der: bytes, kinds: KeyKinds = RSA_KEYS) -> Certificate:
+    """Read *der*; raises FailedAuthentication when it is no certificate with a key of *kinds*."""
     if len(der) > CERTIFICATE_BYTES_MAX:
         raise FailedAuthentication(f"the certificate is larger than {CERTIFICATE_BYTES_MAX} bytes")
     try:
-        return _read(der)
+        return _read(der, kinds)
     except UNREADABLE as exc:
         raise FailedAuthentication("the certificate cannot be read") from exc
-
-
-def has_strong_digest(signed: x509.Certificate | x509.CertificateRevocationList) -> bool:
-    """Say whether what *signed* was signed with is of the SHA-2 family, 256 bits or more."""
-    try:
-        return isinstance(signed.signature_hash_algorithm, (SHA256, SHA384, SHA512))
-    except UNREADABLE:
-        return False
-
-
-def has_strong_key(public_key: object) -> bool:
-    """Say whether *public_key* is an RSA key of an acceptable size."""
-    return (
-        isinstance(public_key, RSAPublicKey) and KEY_BITS_MIN <= public_key.key_size <= KEY_BITS_MAX
-    )
 
 
 def key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
@@ -110,11 +79,14 @@ def _basic_constraints(certificate: x509.Certificate) -> x509.BasicConstraints |
         return None
 
 
-def _read(der: bytes) -> Certificate:
+def _read(der: bytes, kinds: KeyKinds) -> Certificate:
     parsed = x509.load_der_x509_certificate(der)
     public_key = parsed.public_key()
-    if not isinstance(public_key, RSAPublicKey):
-        raise FailedAuthentication("the certificate's key is not an RSA key")
+    if not isinstance(public_key, (kinds.signer, kinds.recipient)):
+        raise FailedAuthentication(f"the certificate's key is not {kinds.name}")
+    if der[-len(parsed.signature) - 1] != 0:
+        # The signature is whole bytes; the parser lets it say that its last bits do not count.
+        raise FailedAuthentication("the certificate's signature is not whole bytes")
     return Certificate(
         der=der,
         fingerprint=parsed.fingerprint(SHA256()),

@@ -72,7 +72,7 @@ def _check_seats(
     report: Report, message: UserMessage, header: SecurityHeader, known: Known
 ) -> None:
     """Compare the certificates with the access points that the message names."""
-    certificate = report.attempt(load_certificate, header.signer)
+    certificate = report.attempt(load_certificate, header.signer, header.signature.suite.kinds)
     if certificate is not None:
         report.attempt(check_signer, certificate, message.from_party)
     key = header.encrypted_key

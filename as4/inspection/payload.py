@@ -8,10 +8,10 @@ which must not tell a peer, this says which step failed: it is for whoever has t
 from dataclasses import replace
 from hashlib import sha256
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
 from as4 import xmlenc
+from as4.algorithms import AlgorithmSuite
 from as4.business import check_business_header, check_compression
+from as4.certificates import PrivateKey
 from as4.errors import FailedDecryption, Other
 from as4.inspection.known import Known
 from as4.inspection.report import Payload, Report, State
@@ -19,6 +19,7 @@ from as4.inspection.security import name_recipient
 from as4.inspection.verdict import inflate_payload, read_header
 from as4.usermessage import UserMessage
 from as4.wssec import EncryptedKey, SecurityHeader
+from as4.xmlpayload import is_canonical_digest
 from ubl.errors import UblError
 from ubl.identifiers import check_participant
 from ubl.sbdh import EnvelopeReader, Sbdh
@@ -37,7 +38,8 @@ def explain_payload(
     key = header.encrypted_key
     if key is None or attachment is None:
         return
-    report.encrypted_for = name_recipient(key)
+    suite = header.signature.suite
+    report.encrypted_for = name_recipient(key, suite)
     if known.key is None:
         report.leave("attachment", _NO_KEY)
         report.leave("business document", _NO_KEY)
@@ -50,8 +52,8 @@ def explain_payload(
             " which is not that of the given key",
         )
         return
-    plain = _decrypt(report, key, private_key, attachment)
-    if plain is None or not _check_digest(report, header, plain):
+    plain = _decrypt(report, key, private_key, attachment, suite)
+    if plain is None or not _check_digest(report, header, plain, packed=message.compressed):
         return
     report.attempt(check_compression, message)
     envelope = report.attempt(inflate_payload, plain, compressed=message.compressed)
@@ -60,9 +62,13 @@ def explain_payload(
 
 
 def _decrypt(
-    report: Report, key: EncryptedKey, private_key: RSAPrivateKey, attachment: bytes
+    report: Report,
+    key: EncryptedKey,
+    private_key: PrivateKey,
+    attachment: bytes,
+    suite: AlgorithmSuite,
 ) -> bytes | None:
-    content_key = xmlenc.unwrap_key(key.wrapped, private_key, random_key=b"")
+    content_key = suite.content_key.unwrap(key, private_key, random_key=b"")
     if not content_key:
         report.note(FailedDecryption.code, "the attachment's key cannot be unwrapped")
         return None
@@ -73,13 +79,14 @@ def _decrypt(
         return None
 
 
-def _check_digest(report: Report, header: SecurityHeader, plain: bytes) -> bool:
+def _check_digest(report: Report, header: SecurityHeader, plain: bytes, *, packed: bool) -> bool:
     """Compare *plain* with the signed digest of the attachment, and note what comes out."""
     digest, holds = sha256(plain).digest(), True
     values = {each.uri: each.digest_value for each in header.signature.references}
     for index, checked in enumerate(report.references):
         if checked.covers == "attachment":
-            good = values[checked.uri] == digest
+            signed = values[checked.uri]
+            good = signed == digest or (not packed and is_canonical_digest(plain, signed))
             holds = holds and good
             state = State.GOOD if good else State.BAD
             report.references[index] = replace(checked, digest=state)

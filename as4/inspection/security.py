@@ -9,7 +9,8 @@ from datetime import datetime
 from lxml import etree
 
 from as4 import wssec, xmldsig
-from as4.certificates import Certificate, load_certificate
+from as4.algorithms import AlgorithmSuite
+from as4.certificates import Certificate, KeyKinds, load_certificate
 from as4.contentmodel import local_name
 from as4.envelope import Envelope, Ids, index_ids
 from as4.errors import As4Error, FailedAuthentication
@@ -17,10 +18,12 @@ from as4.inspection.known import Known
 from as4.inspection.report import Checked, Report, Signer, State
 from as4.namespaces import DS, qname
 from as4.pmode import PEPPOL
+from as4.suites import SUITES
 from as4.wssec import EncryptedKey, SecurityHeader
 from as4.xmldsig import Reference, Signature
 
 _SIGNATURE = qname(DS, "Signature")
+_METHOD = f"{_SIGNATURE}/{qname(DS, 'SignedInfo')}/{qname(DS, 'SignatureMethod')}"
 _REVOCATION = "no connection is opened: whether a certificate was revoked is not asked"
 _NO_TRUST = "no authorities are given (--trust)"
 
@@ -36,7 +39,11 @@ def explain_security(
     ids = report.attempt(index_ids, envelope.root)
     if ids is None:
         return None
-    header = report.attempt(wssec.parse_security, envelope, ids, PEPPOL.suite, href=href)
+    suite = find_suite(envelope)
+    if suite is not PEPPOL.suite:
+        text = f"it is secured by {suite.name}, which a Peppol access point refuses in any case"
+        report.warnings.append(text)
+    header = report.attempt(wssec.parse_security, envelope, ids, suite, href=href)
     signature = _explain_signed(report, envelope, ids, known)
     if signature is not None:
         report.attempt(wssec.check_coverage, signature, envelope, ids, href=href)
@@ -55,17 +62,25 @@ def is_signed(envelope: Envelope) -> bool:
     return any(header.find(_SIGNATURE) is not None for header in envelope.securities)
 
 
-def name_recipient(key: EncryptedKey) -> str | None:
+def find_suite(envelope: Envelope) -> AlgorithmSuite:
+    """Return the suite whose signature *envelope* names, that of Peppol if it names no other."""
+    named = {
+        each.get("Algorithm") for part in envelope.securities for each in part.iterfind(_METHOD)
+    }
+    return next((suite for suite in SUITES if named == {suite.signature}), PEPPOL.suite)
+
+
+def name_recipient(key: EncryptedKey, suite: AlgorithmSuite) -> str | None:
     """Return the name of the access point that *key* was encrypted for, if it can be read."""
     try:
-        recipient = load_certificate(key.recipient)
+        recipient = load_certificate(key.recipient, suite.kinds)
     except FailedAuthentication:
         return None
     return recipient.subject_cn or recipient.subject
 
 
 def _explain_signed(report: Report, envelope: Envelope, ids: Ids, known: Known) -> Signature | None:
-    signed = report.attempt(wssec.parse_signature, envelope, ids, PEPPOL.suite)
+    signed = report.attempt(wssec.parse_signature, envelope, ids, find_suite(envelope))
     if signed is None:
         return None
     signature, der = signed
@@ -77,11 +92,12 @@ def _explain_signed(report: Report, envelope: Envelope, ids: Ids, known: Known) 
 
 
 def _explain_value(report: Report, signature: Signature, der: bytes, known: Known) -> None:
-    certificate = report.attempt(load_certificate, der)
+    kinds = signature.suite.kinds
+    certificate = report.attempt(load_certificate, der, kinds)
     if certificate is None:
         report.leave("signature value", "the signer's certificate cannot be read")
         return
-    report.signer = _explain_signer(report, certificate, known)
+    report.signer = _explain_signer(report, certificate, known, kinds)
     report.warnings += certificate.warnings
     try:
         xmldsig.verify_value(signature, certificate.public_key)
@@ -92,13 +108,15 @@ def _explain_value(report: Report, signature: Signature, der: bytes, known: Know
         report.signature = State.GOOD
 
 
-def _explain_signer(report: Report, certificate: Certificate, known: Known) -> Signer:
+def _explain_signer(
+    report: Report, certificate: Certificate, known: Known, kinds: KeyKinds
+) -> Signer:
     report.leave("revocation", _REVOCATION)
     if known.anchors is None:
         report.leave("chain", _NO_TRUST)
     if report.at is None:
         report.leave("validity", "there is no timestamp to judge the certificate at (--at)")
-    problem = _find_fault(certificate, known, report.at)
+    problem = _find_fault(certificate, known, report.at, kinds)
     if problem is not None:
         report.note(problem.code, problem.detail)
     return Signer(
@@ -116,11 +134,11 @@ def _explain_signer(report: Report, certificate: Certificate, known: Known) -> S
 
 
 def _find_fault(
-    certificate: Certificate, known: Known, at: datetime | None
+    certificate: Certificate, known: Known, at: datetime | None, kinds: KeyKinds
 ) -> FailedAuthentication | None:
     try:
         # Without a time the check looks at none.
-        known.signer_check(at)(certificate.der, at or certificate.not_before)
+        known.signer_check(at, kinds)(certificate.der, at or certificate.not_before)
     except FailedAuthentication as error:
         return error
     return None

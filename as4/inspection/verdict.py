@@ -12,9 +12,8 @@ Without the receiver's key, everything that needs the attachment opened is left 
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-
 from as4.business import check_compression, check_participants
+from as4.certificates import PrivateKey
 from as4.compression import INFLATED_BYTES_MAX, inflate
 from as4.dump import Dump
 from as4.errors import As4Error, DecompressionFailure, FailedDecryption, Other, Unreadable
@@ -71,7 +70,7 @@ def _judge(dump: Dump, known: Known, at: datetime | None) -> None:
     message = opened.user_message
     recipients: list[bytes] = []
 
-    def find_key(recipient: bytes) -> RSAPrivateKey | None:
+    def find_key(recipient: bytes) -> PrivateKey | None:
         recipients.append(recipient)
         return known.find_key(recipient)
 

@@ -5,6 +5,7 @@ that were agreed, `check_payload_info` that one attached payload is announced.
 Whether the values are those of the business document is checked by `as4.business`.
 """
 
+from as4.usermessage.kind import UserMessageKind
 from as4.usermessage.reader import (
     check_payload_info,
     check_processing_mode,
@@ -37,6 +38,7 @@ __all__ = [
     "Property",
     "Service",
     "UserMessage",
+    "UserMessageKind",
     "build_message_info",
     "build_user_message",
     "check_payload_info",

@@ -102,7 +102,11 @@ def parse_user_message(messaging: etree._Element, pmode: PMode = PEPPOL) -> User
 
 def parse_message_id(element: etree._Element) -> str:
     """Return the MessageId in *element*; raise InvalidHeader if it is empty or far too long."""
-    value = _text(element)
+    return check_message_id(_text(element))
+
+
+def check_message_id(value: str) -> str:
+    """Return *value*, a MessageId; raise InvalidHeader if it is far too long."""
     if len(value) > MESSAGE_ID_CHARS_MAX:
         raise InvalidHeader(f"MessageId is longer than {MESSAGE_ID_CHARS_MAX} characters")
     return value
@@ -110,7 +114,11 @@ def parse_message_id(element: etree._Element) -> str:
 
 def parse_timestamp(element: etree._Element) -> datetime:
     """Return the instant in *element*, aware and in UTC; raise InvalidHeader.  [EBMS3 §5.2.2.1]"""
-    value = leaf_text(element)
+    return read_instant(leaf_text(element))
+
+
+def read_instant(value: str) -> datetime:
+    """Return the instant *value*, aware and in UTC; raise InvalidHeader.  [EBMS3 §5.2.2.1]"""
     if not _DATE_TIME.fullmatch(value):
         raise InvalidHeader(f"Timestamp {value[:40]!r} is not a date and time")
     try:
@@ -130,9 +138,10 @@ def check_processing_mode(message: UserMessage, pmode: PMode = PEPPOL) -> None:
         raise ValueNotRecognized(f"mpc {message.mpc!r} is not the default channel")
     _check_party("From", message.sender, pmode.initiator_role, pmode)
     _check_party("To", message.receiver, pmode.responder_role, pmode)
-    if message.agreement is None or message.agreement.value != pmode.agreement:
-        raise ValueNotRecognized(f"AgreementRef is not {pmode.agreement}")
-    if message.agreement.pmode is not None:
+    found = message.agreement
+    if (None if found is None else found.value) != pmode.agreement:
+        raise ValueNotRecognized(f"AgreementRef is not {pmode.agreement or 'left out'}")
+    if found is not None and found.pmode is not None:
         raise ValueNotRecognized("AgreementRef names a pmode")
 
 

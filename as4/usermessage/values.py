@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from ubl.identifiers import ParticipantId, ProcessId
+from ubl.identifiers import ParticipantId, ProcessId, known_participant
 
 ORIGINAL_SENDER = "originalSender"
 FINAL_RECIPIENT = "finalRecipient"
@@ -55,8 +55,7 @@ class PartInfo(NamedTuple):
     character_set: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class UserMessage:
+class UserMessage(NamedTuple):
     """The content of an eb:UserMessage; nothing but its structure is checked by reading it."""
 
     message_id: str
@@ -107,7 +106,7 @@ class UserMessage:
         if len(found) != 1 or not found[0].type:
             return None
         try:
-            return ParticipantId.parse(f"{found[0].type}::{found[0].value}")
+            return known_participant(found[0].type, found[0].value)
         except ValueError:
             return None
 

@@ -23,7 +23,7 @@ def build_user_message(message: OutboundMessage, href: str | None, *, pmode: PMo
         f"<eb:UserMessage>{build_message_info(message.timestamp, message.message_id)}"
         f"<eb:PartyInfo>{_build_party('From', message.from_party, pmode.initiator_role, pmode)}"
         f"{_build_party('To', message.to_party, pmode.responder_role, pmode)}</eb:PartyInfo>"
-        f"<eb:CollaborationInfo><eb:AgreementRef>{pmode.agreement}</eb:AgreementRef>"
+        f"<eb:CollaborationInfo>{_build_agreement(pmode)}"
         f"{_build_service(message.service)}<eb:Action>{element_text(message.action)}</eb:Action>"
         f"<eb:ConversationId>{element_text(message.conversation_id)}</eb:ConversationId>"
         "</eb:CollaborationInfo><eb:MessageProperties>"
@@ -42,12 +42,12 @@ def build_message_info(
     """
     if timestamp.tzinfo is None:
         raise ValueError("a timestamp without zone")
-    instant = timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+    instant = timestamp.astimezone(UTC).isoformat(timespec="milliseconds")
     ref = ""
     if ref_to_message_id is not None:
         ref = f"<eb:RefToMessageId>{element_text(ref_to_message_id)}</eb:RefToMessageId>"
     return (
-        f"<eb:MessageInfo><eb:Timestamp>{instant}Z</eb:Timestamp>"
+        f"<eb:MessageInfo><eb:Timestamp>{instant.removesuffix('+00:00')}Z</eb:Timestamp>"
         f"<eb:MessageId>{element_text(message_id)}</eb:MessageId>{ref}</eb:MessageInfo>"
     )
 
@@ -57,6 +57,12 @@ def _build_party(name: str, party: str, role: str, pmode: PMode) -> str:
         f'<eb:{name}><eb:PartyId type="{pmode.party_type}">{element_text(party)}</eb:PartyId>'
         f"<eb:Role>{role}</eb:Role></eb:{name}>"
     )
+
+
+def _build_agreement(pmode: PMode) -> str:
+    if pmode.agreement is None:
+        return ""
+    return f"<eb:AgreementRef>{pmode.agreement}</eb:AgreementRef>"
 
 
 def _build_service(service: ProcessId | Service) -> str:

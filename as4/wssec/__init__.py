@@ -9,8 +9,8 @@ then proves it.  Elements are found by reference, whatever their order.
 Opening the attachment with the key is the business of `as4.xmlenc` and `as4.unpack`.
 """
 
+from as4.algorithms import EncryptedKey
 from as4.wssec.reader import (
-    EncryptedKey,
     SecurityHeader,
     is_same_cid,
     parse_security,

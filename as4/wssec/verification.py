@@ -5,7 +5,8 @@ from as4.certificates import Certificate
 from as4.contentmodel import local_name
 from as4.envelope import Envelope, Ids
 from as4.errors import FailedAuthentication, PolicyNoncompliance
-from as4.wssec.reader import is_same_cid, resolve
+from as4.wssec.reader import is_same_cid
+from as4.wssec.tokens import resolve
 from as4.xmldsig import Signature
 
 

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 
 from as4 import xmldsig
 from as4.algorithms import (
@@ -12,15 +13,18 @@ from as4.algorithms import (
     X509_V3,
     AlgorithmSuite,
 )
-from as4.certificates import Certificate, KeyPair
-from as4.namespaces import DS, WSSE, WSSE11, WSU, XENC, XENC11
+from as4.certificates import Certificate, Signer
+from as4.namespaces import DS, WSSE, WSSE11, WSU, XENC
 from as4.xmldsig import Reference, attribute_text
+
+# LIMIT: certificates whose text is remembered; ours, and those of the peers we send to.
+CERTIFICATES_MAX = 64
 
 
 def build_security(
     references: Sequence[Reference],
     *,
-    signer: KeyPair,
+    signer: Signer,
     suite: AlgorithmSuite,
     nonce: str,
     encryption: str = "",
@@ -63,18 +67,26 @@ def build_encrypted_data(href: str, *, suite: AlgorithmSuite, nonce: str) -> str
 
 
 def build_encrypted_key(
-    recipient: Certificate, wrapped: bytes, *, suite: AlgorithmSuite, nonce: str
+    recipient: Certificate,
+    wrapped: bytes,
+    parameters: tuple[bytes, ...] = (),
+    *,
+    suite: AlgorithmSuite,
+    nonce: str,
 ) -> str:
-    """Return the token of *recipient* and the EncryptedKey with the *wrapped* key for it."""
+    """Return the token of *recipient* and the EncryptedKey with the *wrapped* key for it.
+
+    *wrapped* and *parameters* are what the suite's `KeyMethod` made.
+    """
     token_id = f"X509-R-{nonce}"
+    reference = (
+        f"<wsse:SecurityTokenReference>{_build_token_reference(token_id)}"
+        "</wsse:SecurityTokenReference>"
+    )
     return (
         f"{_build_token(recipient, token_id)}"
         f'<xenc:EncryptedKey xmlns:xenc="{XENC}" Id="EK-{nonce}">'
-        f'<xenc:EncryptionMethod Algorithm="{suite.key_transport}">'
-        f'<ds:DigestMethod xmlns:ds="{DS}" Algorithm="{suite.key_transport_digest}"/>'
-        f'<xenc11:MGF xmlns:xenc11="{XENC11}" Algorithm="{suite.key_transport_mgf}"/>'
-        f'</xenc:EncryptionMethod><ds:KeyInfo xmlns:ds="{DS}"><wsse:SecurityTokenReference>'
-        f"{_build_token_reference(token_id)}</wsse:SecurityTokenReference></ds:KeyInfo>"
+        f"{suite.content_key.describe(reference, parameters)}"
         f"<xenc:CipherData><xenc:CipherValue>{b64encode(wrapped).decode()}</xenc:CipherValue>"
         f'</xenc:CipherData><xenc:ReferenceList><xenc:DataReference URI="#ED-{nonce}"/>'
         "</xenc:ReferenceList></xenc:EncryptedKey>"
@@ -84,8 +96,13 @@ def build_encrypted_key(
 def _build_token(certificate: Certificate, token_id: str) -> str:
     return (
         f'<wsse:BinarySecurityToken EncodingType="{BASE64_BINARY}" ValueType="{X509_V3}"'
-        f' wsu:Id="{token_id}">{b64encode(certificate.der).decode()}</wsse:BinarySecurityToken>'
+        f' wsu:Id="{token_id}">{_encode(certificate.der)}</wsse:BinarySecurityToken>'
     )
+
+
+@lru_cache(CERTIFICATES_MAX)
+def _encode(der: bytes) -> str:
+    return b64encode(der).decode()
 
 
 def _build_token_reference(token_id: str) -> str:

@@ -67,11 +67,13 @@ def test_an_authority_of_another_root_is_refused():
     ],
 )
 def test_what_may_not_certify_others_is_no_anchor(certificate, detail):
+    """[RFC5280 §4.2.1.3] [RFC5280 §4.2.1.9]"""
     files = [der(an_authority("A root")), der(an_authority()), der(certificate())]
     assert detail in anchor_refusal(*files)
 
 
 def test_a_root_that_allows_no_authority_below_it_certifies_none():
+    """The length of a path.  [RFC5280 §4.2.1.9]"""
     root = an_authority("A root", path_length=0)
     assert "CN=A root allows no authority below it" in anchor_refusal(
         der(root), der(an_authority())

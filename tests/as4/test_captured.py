@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from as4 import wssec, xmldsig
+from as4 import familiar, wssec, xmldsig
 from as4.certificates import (
     Anchors,
     KeyPair,
@@ -21,10 +21,12 @@ from as4.compression import inflate
 from as4.dump import Dump, read_dump
 from as4.envelope import index_ids, open_envelope, parse_root
 from as4.errors import As4Error, FailedAuthentication
+from as4.familiar import Familiars
 from as4.pmode import PEPPOL
 from as4.signal import ErrorSignal, Receipt, check_receipt, read_signal
+from as4.signal import _ReceiptKind as ReceiptKind
 from as4.unpack import MessageReader, ReceivedMessage, check_business_header, check_timestamp
-from as4.usermessage import parse_user_message
+from as4.usermessage import UserMessageKind, parse_user_message
 from as4.xmldsig import canonicalize
 from ubl.sbdh import read_envelope
 
@@ -195,6 +197,23 @@ def test_each_phase4_error_is_read_and_authenticated(phase4, case):
     assert error.code == exchange.phase4_verdict
     assert error.severity == "failure"
     assert (error.error_detail == "PEPPOL:NOT_SERVICED") == (case == "not-serviced")
+
+
+@pytest.mark.parametrize("case", RECEIPTED)
+def test_each_phase4_envelope_is_read_alike_by_parser_and_by_shape(phase4, case):
+    exchange, first = (
+        phase4.exchange(case),
+        phase4.exchange("ping" if case == "ping" else "invoice"),
+    )
+    for kind, soap, learned in (
+        (UserMessageKind(), _soap_of(exchange.request), _soap_of(first.request)),
+        (ReceiptKind(), exchange.response.body, first.response.body),
+    ):
+        known = Familiars(kind)
+        known.learn(learned, PEPPOL)
+        found = known.read(soap, PEPPOL)
+        assert found == familiar._parse(soap, kind, PEPPOL).reading
+        found.verify(load_certificate(found.signer).public_key)
 
 
 @pytest.mark.parametrize("name", SIGNALS)

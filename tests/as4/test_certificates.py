@@ -56,6 +56,7 @@ def refusal(certificate, **arguments):
 
 
 def test_a_certificate_is_read_into_its_values():
+    """The subject in its order and form.  [RFC4514 §2]"""
     identity = leaf("sender")
     certificate = load_certificate(identity.certificate_der)
     assert certificate.der == identity.certificate_der
@@ -72,6 +73,8 @@ def test_a_certificate_is_read_into_its_values():
 
 
 def test_addresses_of_revocation_answers_are_read():
+    """Lists and responders.  [RFC5280 §4.2.1.13] [RFC5280 §4.2.2.1]"""
+
     def full(*names):
         return x509.DistributionPoint(
             [x509.UniformResourceIdentifier(n) for n in names], *[None] * 3
@@ -141,6 +144,15 @@ def test_no_damage_escapes_the_two_ways_out(place, value):
         check(bytes(damaged), anchors=ap_anchors())
 
 
+@pytest.mark.parametrize("name", ["sender", "receiver", "third", "expired", "foreign", "bad-cn"])
+def test_a_signature_of_less_than_whole_bytes_is_refused(name):
+    damaged = bytearray(leaf(name).certificate_der)
+    signature = x509.load_der_x509_certificate(bytes(damaged)).signature
+    damaged[-len(signature) - 1] = 1
+    with pytest.raises(FailedAuthentication, match=r"whole bytes|cannot be read"):
+        load_certificate(bytes(damaged))
+
+
 # Who may do what.
 
 
@@ -177,6 +189,7 @@ def test_a_sender_with_a_fault_is_refused_by_name(name, detail):
 
 
 def test_key_usage_goes_by_what_the_certificate_is_for():
+    """[RFC5280 §4.2.1.3]"""
     sign_only, seal_only = leaf("sign-only"), leaf("encipher-only")
     assert check(sign_only.certificate_der, anchors=ap_anchors(), use=Use.SIGN)
     assert check(seal_only.certificate_der, anchors=ap_anchors(), use=Use.ENCRYPT)
@@ -210,6 +223,7 @@ def test_an_access_point_needs_exactly_one_seat_id(common_names):
 
 
 def test_an_unknown_critical_extension_is_refused_and_an_uncritical_one_is_not():
+    """[RFC5280 §4.2]"""
     unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
     assert "critical extension 1.2.3.4" in refusal(a_certificate(extensions=[(unknown, True)]))
     assert check(a_certificate(extensions=[(unknown, False)]))
@@ -220,6 +234,7 @@ def test_the_certificate_of_an_authority_signs_no_message():
 
 
 def test_a_certificate_without_basic_constraints_is_a_leaf():
+    """[RFC5280 §4.2.1.9]"""
     identity = leaf("direct-root")
     assert "is issued by the root itself" in refusal(identity.certificate_der, anchors=ap_anchors())
     bare = (
@@ -273,6 +288,7 @@ def test_a_signature_by_another_key_of_the_same_name_is_refused():
     [(-timedelta(seconds=1), False), (timedelta(0), True)],
 )
 def test_validity_is_to_the_second(moment, good):
+    """[RFC5280 §6.1]"""
     certificate = a_certificate(start=NOW, end=NOW + DAY)
     for now in (NOW + moment, NOW + DAY - moment):
         if good:
@@ -289,6 +305,7 @@ def test_validity_is_to_the_second(moment, good):
     [(NOW - 2 * DAY, NOW - DAY, "expired at"), (NOW + DAY, NOW + 2 * DAY, "is not valid before")],
 )
 def test_every_certificate_of_the_path_must_be_valid(whose, start, end, detail):
+    """[RFC5280 §6.1]"""
     dates = {"start": start, "end": end}
     root = an_authority("A root", **(dates if whose == "root" else {}))
     issuer = an_authority(**(dates if whose == "authority" else {}))

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import ssl
+import zlib
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -135,9 +136,20 @@ async def test_a_stream_is_sent_chunked():
 
 
 @pytest.mark.parametrize("status", ["200 OK", "202 Accepted", "400 Bad Request", "500 Oops"])
-async def test_the_body_comes_back_on_any_status(status):
-    result = await post_to(Exchange(answer(RECEIPT, status)))
-    assert (result.status, result.body) == (int(status[:3]), RECEIPT)
+@pytest.mark.parametrize("content_type", [SOAP_TYPE, "text/html", "text/plain; charset=x", ""])
+async def test_the_body_comes_back_on_any_status_coding_and_type(status, content_type):
+    zipped, named = gzip.compress(RECEIPT), {"Content-Type": content_type}
+    head, *rest = chunked(zipped[:50], zipped[50:], Content_Encoding="gzip", **named)
+    head = head.replace(b"200 OK", status.encode())
+    for pieces in ([answer(RECEIPT, status, **named)], [head, *rest]):
+        result = await post_to(Exchange(*pieces))
+        assert result == HttpAnswer(int(status[:3]), content_type, RECEIPT)
+
+
+async def test_the_pause_that_a_peer_asks_for_comes_back():
+    """[RFC9110 §10.2.3]"""
+    result = await post_to(Exchange(answer(b"", "503 Busy", Retry_After="120")))
+    assert result.retry_after == "120"
 
 
 async def test_an_answer_without_body_or_type_is_empty():
@@ -147,6 +159,7 @@ async def test_an_answer_without_body_or_type_is_empty():
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
 async def test_a_zipped_and_chunked_answer_is_undone(encoding):
+    """[RFC9110 §8.4]"""
     zipped = gzip.compress(RECEIPT)
     pieces = chunked(zipped[:9], zipped[9:40], zipped[40:], Content_Encoding=encoding)
     assert (await post_to(Exchange(*pieces))).body == RECEIPT
@@ -193,7 +206,8 @@ async def test_nobody_listens():
     with pytest.raises(TransportFailure) as caught:
         await post(exchange.url)
     assert (caught.value.phase, caught.value.sent) == ("connect", False)
-    assert str(caught.value).startswith("connect: Cannot connect to host 127.0.0.1")
+    assert str(caught.value).startswith("connect: 127.0.0.1:")
+    assert caught.value.detail.endswith("cannot be reached: connection refused")
 
 
 class NoNames(aiohttp.abc.AbstractResolver):
@@ -227,6 +241,8 @@ async def test_what_is_no_address(url):
         chunked(RECEIPT)[:-1],
         [b"SSH-2.0-OpenSSH\r\n\r\n"],
         [answer(RECEIPT, Content_Encoding="br")],
+        [answer(zlib.compress(RECEIPT), Content_Encoding="deflate")],
+        [answer(gzip.compress(RECEIPT), Content_Encoding="gzip, gzip")],
         [answer(gzip.compress(RECEIPT)[:-1], Content_Encoding="gzip")],
         [answer(gzip.compress(RECEIPT) + b"x", Content_Encoding="gzip")],
         [answer(RECEIPT, Content_Encoding="gzip")],
@@ -275,6 +291,19 @@ async def test_an_endless_answer_is_cut_off(encoding):
         chunk = gzip.compress(bytes(64 << 20))
     pieces = chunked(chunk, Content_Encoding=encoding)[:-1]
     assert await failure(Exchange(*pieces, then="repeat")) == ("http", True)
+
+
+@pytest.mark.parametrize(
+    ("piece", "phase"),
+    [
+        (b"X-Filler: " + b"x" * 4000 + b"\r\n", "http"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", "timeout"),
+    ],
+)
+async def test_an_endless_head_is_cut_off(piece, phase):
+    first = b"HTTP/1.1 200 OK\r\n" if phase == "http" else piece
+    exchange = Exchange(first, piece, then="repeat")
+    assert await failure(exchange, timeout_seconds=1.0) == (phase, True)
 
 
 async def test_the_size_of_an_answer_is_exact():

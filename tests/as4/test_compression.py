@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from as4.compression import (
+    HEADER_BYTES_MAX,
     PIECE_BYTES_MAX,
     RATIO_FREE_BYTES,
     RATIO_MAX,
@@ -165,3 +166,36 @@ def test_inflating_keeps_no_output():
     tracemalloc.stop()
     assert total == len(NOISE) * 100
     assert peak < 2 << 20
+
+
+EXTRA, NAMED, COMMENTED = b"\x02\0ab", b"name\0", b"comment\0"
+HEADERS = {
+    "none": (0, b""),
+    "a name and a comment": (24, NAMED + COMMENTED),
+    "an extra field and a name": (12, EXTRA + NAMED),
+    "all but the checksum": (28, EXTRA + NAMED + COMMENTED),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+@pytest.mark.parametrize("step", [1, 3, 11, 1000])
+def test_a_header_is_read_wherever_it_is_cut(name, step):
+    flags, fields = HEADERS[name]
+    member = b"\x1f\x8b\x08" + bytes([flags, 0, 0, 0, 0, 0, 255]) + fields
+    member += gzip_compress(DOCUMENT)[10:]
+    assert gzip.decompress(member) == DOCUMENT
+    assert b"".join(inflate_in_cuts(member, step)) == DOCUMENT
+
+
+@pytest.mark.parametrize("step", [1, 1000, 100_000])
+def test_a_header_is_bounded(step):
+    endless = b"\x1f\x8b\x08\x08\0\0\0\0\0\xff" + b"x" * (HEADER_BYTES_MAX + 1) + b"\0"
+    with pytest.raises(DecompressionFailure, match="header"):
+        inflate_in_cuts(endless + gzip_compress(DOCUMENT)[10:], step)
+
+
+@pytest.mark.parametrize("flag", [0x20, 0x40, 0x80])
+def test_a_reserved_flag_is_refused(flag):
+    member = bytearray(gzip_compress(DOCUMENT))
+    member[3] |= flag
+    assert "reserved" in refusal(bytes(member))

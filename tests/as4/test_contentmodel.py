@@ -66,7 +66,8 @@ def test_base64_may_be_broken_into_lines():
     assert leaf_bytes(xml.parse(b"<x> QUJD\r\nREVG\n</x>")) == b"ABCDEF"
 
 
-@pytest.mark.parametrize("text", ["QUJ", "QUJD*", "=QUJD", "QUJD\u00e9"])
+@pytest.mark.parametrize("text", ["QUJ", "QUJD*", "=QUJD", "QUJD\u00e9", "QUJ=", "QR=="])
 def test_what_is_not_base64_is_refused(text):
+    """Padding, alphabet and bits left over.  [RFC4648 §3.5] [RFC4648 §4]"""
     with pytest.raises(PolicyNoncompliance, match="not base64"):
         leaf_bytes(xml.parse(f"<x>{text}</x>".encode()), PolicyNoncompliance)

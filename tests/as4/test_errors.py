@@ -30,6 +30,7 @@ EBMS:0303 DecompressionFailure failure Communication reliability
 
 
 def test_the_table_is_that_of_the_specifications():
+    """[EBMS3 §6.7.1] [EBMS3 §6.7.2] [EBMS3 §6.7.3]"""
     ours = "".join(
         f"{kind.code} {kind.short_description} {kind.severity} {kind.category} {kind.origin}\n"
         for kind in CODES.values()

@@ -144,6 +144,7 @@ INVALID_ENVELOPES = {
 
 @pytest.mark.parametrize("hook", INVALID_ENVELOPES.values(), ids=INVALID_ENVELOPES.keys())
 def test_an_envelope_without_its_one_header_for_us_is_invalid(hook):
+    """What must be understood among it.  [SOAP12 §2.4] [EBMS3 §5.1]"""
     assert refused(a_sealed_message(soap=hook)).code == "EBMS:0009"
 
 
@@ -158,6 +159,7 @@ HARMLESS_ENVELOPES = {
 
 @pytest.mark.parametrize("block", HARMLESS_ENVELOPES.values(), ids=HARMLESS_ENVELOPES.keys())
 def test_what_is_not_for_us_is_left_alone(block):
+    """Blocks of other roles, and what need not be understood.  [SOAP12 §2.2]"""
     receive(a_sealed_message(soap=before("<eb:Messaging", block)))
 
 
@@ -180,6 +182,7 @@ UNKNOWN_VALUES = {
 
 @pytest.mark.parametrize("hook", UNKNOWN_VALUES.values(), ids=UNKNOWN_VALUES.keys())
 def test_a_value_outside_the_processing_mode_is_not_recognized(hook):
+    """The P-Mode decides.  [EBMS3 §4] [PEPPOL-AS4 §2.2]"""
     assert refused(a_sealed_message(messaging=hook)).code == "EBMS:0001"
 
 

@@ -35,7 +35,12 @@ FAULTY = {
     "no boundary": b"<S12:Envelope/>",
     "LF": a_body().replace(b"\r\n", b"\n"),
     "padding too long": a_body(a_part(padding=b" " * (PADDING_BYTES_MAX + 1))),
-    "no base64": a_body(a_part(b"Content-Transfer-Encoding: base64\r\n", b"abc$efgh")),
+    **{
+        f"base64 {content.decode()!r}": a_body(
+            a_part(b"Content-Transfer-Encoding: base64\r\n", content)
+        )
+        for content in (b"abc$efgh", b"YQ==" + b" " * 20 + b"YWJj", b"YQ==Y", b"Y=Q=YWJj", b"YWJj=")
+    },
 }
 
 
@@ -71,7 +76,7 @@ def test_any_cut_gives_the_same_error(name):
         "two with one name",
         "truncated",
         "long header behind the SOAP part",
-        "no base64",
+        "base64 'abc$efgh'",
     ],
 )
 def test_an_error_behind_the_soap_part_does_not_hide_it(name):
@@ -150,6 +155,7 @@ def test_unusable_parameters_are_400(content_type):
     ],
 )
 def test_a_first_part_that_is_not_soap_in_utf8_is_415(header):
+    """One that names no type is text/plain.  [SOAP12 §A] [MIME §5.2]"""
     assert refusal(a_part(header, SOAP) + b"--b1--")[0] == 415
 
 
@@ -178,6 +184,7 @@ def test_a_first_part_that_is_not_soap_in_utf8_is_415(header):
     ],
 )
 def test_a_body_without_readable_soap_is_400(body, detail):
+    """[MIME §5.1.1]"""
     assert refusal(body) == (400, detail)
 
 

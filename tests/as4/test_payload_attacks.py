@@ -2,7 +2,6 @@
 
 import gzip
 from base64 import b64encode
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -50,7 +49,7 @@ def flipped(position):
 
 
 def _other_digest(refs):
-    return [refs[0], refs[1], replace(refs[2], digest_value=bytes(32))]
+    return [refs[0], refs[1], refs[2]._replace(digest_value=bytes(32))]
 
 
 def wrapped(key, name="receiver"):

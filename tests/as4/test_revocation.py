@@ -18,9 +18,9 @@ from as4.certificates import (
     revocation_of,
 )
 from as4.certificates.revocation import CLOCK_SKEW, CRL_BYTES_MAX
+from tests.support.books import a_crl
 from tests.support.certificates import (
     DAY,
-    SHA256,
     a_certificate,
     an_authority,
     der,
@@ -32,33 +32,6 @@ from tests.support.pki import NOW
 
 CRL_URL = "http://crl.example/ap-ca.crl"
 PKCS1 = padding.PKCS1v15()
-
-
-def a_crl(
-    *serials,
-    issuer="A CA",
-    signed_with=None,
-    digest=SHA256,
-    this_update=NOW - DAY,
-    next_update=NOW + DAY,
-    extensions=(),
-):
-    builder = (
-        x509.CertificateRevocationListBuilder()
-        .issuer_name(name_of(issuer))
-        .last_update(this_update)
-        .next_update(next_update)
-    )
-    for serial in serials:
-        builder = builder.add_revoked_certificate(
-            x509.RevokedCertificateBuilder()
-            .serial_number(serial)
-            .revocation_date(this_update)
-            .build()
-        )
-    for value, critical in extensions:
-        builder = builder.add_extension(value, critical=critical)
-    return builder.sign(signed_with or key(issuer), digest).public_bytes(Encoding.DER)
 
 
 def a_point(**changes):
@@ -128,6 +101,7 @@ def test_a_list_past_its_time_counts_for_the_grace_alone():
 
 
 def test_a_list_for_one_kind_of_certificate_is_silent_on_the_other():
+    """[RFC5280 §6.3.3]"""
     leaves = a_crl(extensions=[(a_point(only_contains_user_certs=True), True)])
     authorities = a_crl(extensions=[(a_point(only_contains_ca_certs=True), True)])
     below = an_authority("B CA", "A CA")
@@ -138,6 +112,8 @@ def test_a_list_for_one_kind_of_certificate_is_silent_on_the_other():
 
 
 def test_a_part_of_a_list_speaks_only_of_certificates_that_name_it():
+    """[RFC5280 §6.3.3]"""
+
     def published_at(url):
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)
         return a_certificate(extensions=[(x509.CRLDistributionPoints([point]), False)])
@@ -183,6 +159,34 @@ def test_a_list_we_cannot_rely_on_is_refused(crl, detail):
     assert detail in crl_refusal(a_crl(**crl))
 
 
+@pytest.mark.parametrize("critical", [True, False])
+def test_a_list_with_an_entry_of_another_issuer_is_refused(critical):
+    """Entries that follow would be that issuer's too.  [RFC5280 §5.3.3]"""
+    other = x509.CertificateIssuer([x509.DirectoryName(name_of("A root"))])
+    entry = x509.RevokedCertificateBuilder().serial_number(5).revocation_date(NOW - DAY)
+    data = a_crl(entries=[entry.add_extension(other, critical=critical).build()])
+    assert "critical extension 2.5.29.29" in crl_refusal(data)
+
+
+def test_the_reason_of_an_entry_limits_nothing():
+    certificate = a_certificate()
+    reason = x509.CRLReason(x509.ReasonFlags.key_compromise)
+    entry = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
+    entry = entry.revocation_date(NOW - DAY).add_extension(reason, critical=False)
+    assert answer(certificate, a_crl(entries=[entry.build()])) is Revocation.REVOKED
+
+
+@pytest.mark.parametrize("oid", ["2a8648ce3d040302", "2b6570", "2a864886f70d01010a", "2a0304"])
+def test_a_list_that_names_another_algorithm_is_refused(oid):
+    """ECDSA, Ed25519, RSA-PSS without its parameters, and one that does not exist."""
+    rsa = bytes.fromhex("300d06092a864886f70d01010b0500")
+    name = bytes.fromhex(oid)
+    pad = 15 - 4 - len(name) - 2
+    other = bytes([0x30, 13, 0x06, len(name)]) + name + bytes([0x04, pad]) + bytes(pad)
+    for count in (1, 2):
+        assert crl_refusal(a_crl().replace(rsa, other, count))
+
+
 def test_a_list_needs_an_issuer_that_may_sign_lists():
     assert "may not sign revocation lists" in crl_refusal(
         a_crl(), an_authority(usage=key_usage("key_cert_sign"))
@@ -226,6 +230,17 @@ def test_a_list_without_next_update_is_refused():
 )
 def test_what_is_no_list_is_refused(data, detail):
     assert detail in crl_refusal(data)
+
+
+def test_a_signature_that_leaves_bits_out_is_refused():
+    even = (a_crl(5, extensions=[(x509.CRLNumber(n), False)]) for n in range(1, 100))
+    whole = next(each for each in even if each[-1] % 2 == 0)
+    assert parse_crl(whole, an_authority(), NOW).number is not None
+    unused = len(whole) - 257
+    assert whole[unused] == 0
+    partial = whole[:unused] + b"\x01" + whole[unused + 1 :]
+    with pytest.raises(UnusableMaterial, match="whole bytes"):
+        parse_crl(partial, an_authority(), NOW)
 
 
 @settings(max_examples=200, deadline=None)

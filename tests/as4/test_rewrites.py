@@ -120,6 +120,14 @@ def test_a_prefix_list_is_part_of_what_is_signed(listed):
     assert caught.value.code == "EBMS:0101"
 
 
+def test_a_comment_beside_a_prefix_list_means_nothing():
+    def hook(text):
+        text = rewritten(text, prefixes={}, order=[], gap=None, listed=["S12"])
+        return text.replace("<ec:Inc", "<!-- nothing --><ec:Inc")
+
+    assert read(a_sealed_message(soap=hook)).references[0].transforms[0].prefixes == ("S12",)
+
+
 SEALED = a_sealed_message()
 SOAP_START = SEALED.body.index(b"<?xml")
 

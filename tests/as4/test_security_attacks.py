@@ -159,16 +159,22 @@ HEADERS = {
     "duplicate ids": swap(f'wsu:Id="body-{NONCE}"', f'wsu:Id="{ID}"'),
     "duplicate ids of two kinds": swap("<xenc:EncryptedData ", f'<xenc:EncryptedData ID="{ID}" '),
     "duplicate ids in lower case": swap("<wsse:Security ", f'<wsse:Security id="{ID}" '),
+    "duplicate ids by xml:id": swap("<wsse:Security ", f'<wsse:Security xml:id="{ID}" '),
     "duplicate ids on one element": swap(f'wsu:Id="{ID}"', f'wsu:Id="{ID}" Id="{ID}"'),
 }
 
 
 @pytest.mark.parametrize("hook", HEADERS.values(), ids=HEADERS.keys())
 def test_a_message_not_secured_as_the_profile_demands_is_noncompliant(hook):
+    """Each row breaks a clause: of ids [WSS §4.2], of tokens [WSS §6.3] [WSS-X509 §3.1] and how
+    they are named [WSS-X509 §3.3], of the encrypted data [XMLENC §3.4] [WSS-SWA §5.5] and of its
+    key [XMLENC §3.5.1] [XMLENC §5.5.2].
+    """
     assert refused_unopened(a_sealed_message(soap=hook)).code == "EBMS:0103"
 
 
 def test_a_ping_without_payload_must_be_signed_over_messaging_and_body():
+    """[PEPPOL-AS4 §2.4]"""
     sealed = a_ping()
     soap = sealed.body.decode()
     for name in ("ds:Signature", "wsse:Security"):
@@ -208,5 +214,6 @@ HARMLESS = {
 
 @pytest.mark.parametrize("hook", HARMLESS.values(), ids=HARMLESS.keys())
 def test_what_peers_add_or_leave_out_does_no_harm(hook):
+    """What WS-Security leaves free.  [WSS §4]"""
     sealed = a_sealed_message(soap=hook)
     assert read(sealed).payload == sealed.payload

@@ -98,7 +98,7 @@ def test_a_receipt_repeats_prefix_lists_and_order_of_the_references_received():
         Reference("cid:a&b", swa, SEALED.references[2].digest_method, bytes(32)),
         Reference("#x", (listed,), SEALED.references[0].digest_method, bytes(range(32))),
     )
-    receipt = understood(a_receipt(replace(read(SEALED), references=odd)))
+    receipt = understood(a_receipt(read(SEALED)._replace(references=odd)))
     assert receipt.references == odd
 
 
@@ -110,20 +110,21 @@ def test_a_receipt_for_a_ping_has_two_references():
 
 
 def test_references_are_compared_by_meaning_not_by_order_or_prefix_lists():
+    """[EBBPSIG §3]"""
     receipt = understood(a_receipt())
     first, *others = receipt.references
-    listed = replace(first, transforms=(Transform(first.transforms[0].algorithm, ("S12",)),))
+    listed = first._replace(transforms=(Transform(first.transforms[0].algorithm, ("S12",)),))
     proof(replace(receipt, references=(*others, listed)))
 
 
 def _changed(**changes):
-    return lambda refs: (replace(refs[0], **changes), *refs[1:])
+    return lambda refs: (refs[0]._replace(**changes), *refs[1:])
 
 
 OTHER_REFERENCES = {
     "none": lambda _refs: (),
     "one less": lambda refs: refs[1:],
-    "one more": lambda refs: (*refs, replace(refs[0], uri="#more")),
+    "one more": lambda refs: (*refs, refs[0]._replace(uri="#more")),
     "another digest": _changed(digest_value=bytes(32)),
     "another URI": _changed(uri="#other"),
     "another digest method": _changed(digest_method="urn:x"),
@@ -134,7 +135,7 @@ OTHER_REFERENCES = {
 
 @pytest.mark.parametrize("change", OTHER_REFERENCES.values(), ids=OTHER_REFERENCES.keys())
 def test_a_receipt_for_other_parts_proves_nothing(change):
-    receipt = understood(a_receipt(replace(read(SEALED), references=change(SEALED.references))))
+    receipt = understood(a_receipt(read(SEALED)._replace(references=change(SEALED.references))))
     with pytest.raises(InvalidReceipt) as caught:
         proof(receipt)
     assert caught.value.code == "EBMS:0302"
@@ -210,6 +211,7 @@ def test_a_receipt_without_readable_references_proves_nothing(hook):
 
 
 def test_an_error_carries_all_that_the_code_says():
+    """[EBMS3 §6.2.1] [EBMS3 §6.2.4] [EBMS3 §6.2.5]"""
     signal = understood(an_error())
     assert isinstance(signal, ErrorSignal)
     assert signal.authenticated
@@ -289,6 +291,7 @@ FAULT = (
 
 
 def test_a_soap_fault_is_an_unauthenticated_refusal():
+    """[SOAP12 §5.4]"""
     soap = f'<S12:Envelope xmlns:S12="{SOAP}"><S12:Body>{FAULT}</S12:Body></S12:Envelope>'
     signal = understood(soap.encode())
     assert isinstance(signal, ErrorSignal)
@@ -338,3 +341,24 @@ def test_a_receipt_is_judged_at_the_time_it_is_read():
 def test_the_signature_of_a_receipt_has_no_other_key_info():
     (info,) = elements(a_receipt(), f"{{{DS}}}KeyInfo")
     assert [child.tag.rpartition("}")[2] for child in info] == ["SecurityTokenReference"]
+
+
+def beside(tag, comment):
+    """*comment* behind a start tag, before an end tag."""
+    return comment + tag if tag.startswith("</") else tag + comment
+
+
+@pytest.mark.parametrize("make", [a_receipt, an_error])
+@pytest.mark.parametrize("place", ["<eb:RefToMessageId>", "<eb:Timestamp>", "</eb:RefToMessageId>"])
+def test_a_comment_in_a_value_that_is_signed_authenticates_nothing(make, place):
+    signal = understood(make(hook=lambda soap: soap.replace(place, beside(place, "<!-- x -->"))))
+    assert not signal.authenticated
+    assert "comments" in signal.problem
+
+
+@pytest.mark.parametrize("make", [a_receipt, an_error])
+@pytest.mark.parametrize("place", ["<eb:SignalMessage>", "<eb:MessageInfo>", "</eb:MessageInfo>"])
+def test_a_comment_between_elements_changes_nothing(make, place):
+    signal = understood(make(hook=lambda soap: soap.replace(place, place + "<!-- <x>y</x> -->")))
+    assert signal.authenticated
+    assert signal.ref_to_message_id is not None

@@ -11,7 +11,7 @@ from as4.algorithms import (
 )
 from as4.errors import As4Error
 from as4.unpack import MessageReader
-from as4.xmldsig import Reference, Transform
+from as4.xmldsig import PREFIXES_MAX, Reference, Transform
 from tests.support.messages import (
     NONCE,
     NOW,
@@ -45,6 +45,7 @@ PARAMETER = (
     f'<ec:InclusiveNamespaces xmlns:ec="{EXCLUSIVE_C14N}" PrefixList="S12">'
     "</ec:InclusiveNamespaces>"
 )
+MANY_PREFIXES = PARAMETER.replace("S12", "S12 " * (PREFIXES_MAX + 1))
 BAD_PARAMETER = PARAMETER.replace("S12", "a+b")
 SIGNED = {
     "RSA over SHA-1": swap(f"{MORE}rsa-sha256", f"{DSIG}rsa-sha1"),
@@ -72,6 +73,7 @@ SIGNED = {
     ),
     "a transform with unknown parameters": swap(EXC, EXC.replace('"></', '"><x></x></')),
     "a transform with two prefix lists": swap(EXC, EXC.replace('"></', f'">{PARAMETER * 2}</')),
+    "a prefix list without end": swap(EXC, EXC.replace('"></', f'">{MANY_PREFIXES}</')),
     "a prefix list that is none": swap(EXC, EXC.replace('"></', f'">{BAD_PARAMETER}</')),
     "the attachment with its headers": swap("#Attachment-Content-Sig", "#Attachment-Complete-Sig"),
     "the attachment canonicalised": swap(ATTACHMENT_CONTENT_SIGNATURE, EXCLUSIVE_C14N),
@@ -161,6 +163,10 @@ ALTERED = {
     "a blank in Messaging": swap("<eb:PartyInfo>", " <eb:PartyInfo>"),
     "an attribute of Messaging": swap(' S12:mustUnderstand="true"><eb:User', "><eb:User"),
     "an attribute of the Body": swap("<S12:Body ", '<S12:Body x="1" '),
+    "a relative namespace in Messaging": swap("<eb:PartyInfo>", '<eb:PartyInfo xmlns:x="x">'),
+    "a relative namespace in what is signed": swap(
+        "<ds:SignedInfo>", '<ds:SignedInfo xmlns:x="x">'
+    ),
     "a blank in the Body": swap("></S12:Body>", "> </S12:Body>"),
     "a digest": swap("<ds:DigestValue>", "<ds:DigestValue>" + b64encode(bytes(3)).decode()),
     "the signature value": swap("<ds:SignatureValue>", "<ds:SignatureValue>AAAA"),
@@ -179,6 +185,7 @@ ALTERED = {
 
 @pytest.mark.parametrize("hook", ALTERED.values(), ids=ALTERED.keys())
 def test_what_was_altered_after_signing_fails_authentication(hook):
+    """A relative namespace has no canonical form.  [XMLDSIG §3.2.1] [C14N §1.3]"""
     with pytest.raises(As4Error) as caught:
         read(a_sealed_message(soap=hook))
     assert caught.value.code == "EBMS:0101"

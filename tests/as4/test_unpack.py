@@ -8,6 +8,7 @@ from as4 import xmlenc
 from as4.errors import As4Error, Unreadable
 from as4.unpack import MessageReader
 from tests.support.messages import (
+    NONCE,
     NOW,
     RANDOM_KEY,
     a_ping,
@@ -56,6 +57,26 @@ def test_a_wrong_attachment_is_refused_as_soon_as_its_header_comes(headers):
         reader.feed(sealed.body[line_end:])
     assert caught.value.code == "EBMS:0011"
     assert caught.value.ref_to_message_id == sealed.message_id
+
+
+@pytest.mark.parametrize(
+    ("content_id", "url"),
+    [
+        ("100%25@as4", "cid:100%2525@as4"),
+        ("a/b?c@as4", "cid:a%2fb%3Fc@as4"),
+        ("foo4%foo1@as4", "cid:foo4%25foo1@as4"),
+        ("100%25@as4", "cid:100%25@as4"),
+    ],
+)
+def test_the_attachment_is_called_by_its_content_id_percent_encoded(content_id, url):
+    old = f"cid:att-{NONCE}@as4"
+    sealed = a_sealed_message(
+        messaging=swap(old, url),
+        encryption=swap(old, url),
+        references=lambda found: [*found[:2], found[2]._replace(uri=url)],
+        attachment_headers=f"Content-Type: application/gzip\r\nContent-ID: <{content_id}>",
+    )
+    assert read(sealed).payload == sealed.payload
 
 
 def test_the_attachment_can_be_opened_again_from_the_wire():

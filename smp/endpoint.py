@@ -9,6 +9,7 @@ import binascii
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
@@ -25,6 +26,10 @@ from smp.metadata import PublishedEndpoint, ServiceMetadata
 from ubl.identifiers import DocumentTypeId, ProcessId
 
 AS4_PROFILE: Final = "peppol-transport-as4-v2_0"
+# LIMIT: texts of certificates read before; an access point's stands in each of its answers.
+CERTIFICATES_REMEMBERED: Final = 256
+# LIMIT: addresses found good before; few access points serve most receivers.
+ADDRESSES_REMEMBERED: Final = 256
 
 _ARMOUR: Final = re.compile(r"-----(?:BEGIN|END) CERTIFICATE-----")
 
@@ -63,7 +68,7 @@ def choose_endpoint(
     refusals: list[EndpointAbsent] = []
     for endpoint in active:
         try:
-            address = _check_address(endpoint, rules)
+            address = _check_address(endpoint.address, rules)
             certificate = decode_certificate(endpoint.certificate)
         except EndpointAbsent as exc:
             refusals.append(exc)
@@ -86,6 +91,7 @@ def is_active(endpoint: PublishedEndpoint, now: datetime) -> bool:
     return begun and (endpoint.active_until is None or now <= endpoint.active_until)
 
 
+@lru_cache(CERTIFICATES_REMEMBERED)
 def decode_certificate(text: str) -> bytes:
     """Return the DER of a published certificate: base64, any white space, with PEM armour or not.
 
@@ -100,8 +106,9 @@ def decode_certificate(text: str) -> bytes:
     return der
 
 
-def _check_address(endpoint: PublishedEndpoint, rules: AddressRules) -> str:
+@lru_cache(ADDRESSES_REMEMBERED)
+def _check_address(address: str, rules: AddressRules) -> str:
     try:
-        return check_as4_address(endpoint.address, rules)
+        return check_as4_address(address, rules)
     except ValueError as exc:
         raise EndpointAddressRefused(f"the endpoint's address {exc}") from exc

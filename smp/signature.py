@@ -127,6 +127,10 @@ def _check_form(root: etree._Element) -> etree._Element:
         raise InvalidMetadata("the signature does not cover the whole answer")
     _check_algorithm(_only(_only(reference, "Transforms"), "Transform"), {ENVELOPED})
     _check_algorithm(_only(reference, "DigestMethod"), {SHA256})
+    for value in (_only(reference, "DigestValue"), _only(signatures[0], "SignatureValue")):
+        if len(value) or not (value.text or "").strip():
+            name = etree.QName(value).localname
+            raise InvalidMetadata(f"the signature's {name} holds no value, or more than that")
     return signatures[0]
 
 

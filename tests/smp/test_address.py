@@ -26,6 +26,7 @@ def test_public_addresses_are_https_on_443():
     ],
 )
 def test_any_other_address_is_refused_with_its_reason(url, reason):
+    """[PEPPOL-SMP §2]"""
     for check in (check_smp_address, check_as4_address):
         with pytest.raises(ValueError, match=reason):
             check(url, PUBLIC)

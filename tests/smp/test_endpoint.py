@@ -52,6 +52,7 @@ def test_process_that_is_not_published_is_absent():
     ],
 )
 def test_process_compares_by_scheme_and_value_with_case(process):
+    """[PEPPOL-ID §5]"""
     with pytest.raises(ProcessAbsent):
         choose(an_endpoint(), process=process)
 
@@ -96,6 +97,7 @@ def test_window_includes_both_ends_and_a_missing_end_is_open(active_from, active
     ("active_from", "active_until"), [(NOW + SECOND, None), (None, NOW - SECOND)]
 )
 def test_endpoint_outside_its_window_is_ignored(active_from, active_until):
+    """[PEPPOL-SMP §5.4]"""
     inactive = an_endpoint(active_from=active_from, active_until=active_until)
     with pytest.raises(EndpointInactive) as failed:
         choose(inactive)

@@ -150,12 +150,14 @@ def test_answer_of_an_untrusted_signer_is_refused():
 
 
 def test_answer_about_another_participant_is_refused():
+    """[PEPPOL-SMP §5.4]"""
     other = a_service(participant=ParticipantId.parse("0208:0123456749"))
     with pytest.raises(InvalidMetadata, match="0208:0123456749"):
         converse(ok(other))
 
 
 def test_answer_about_another_document_type_is_refused():
+    """[PEPPOL-SMP §5.4]"""
     with pytest.raises(InvalidMetadata, match="CreditNote"):
         converse(ok(a_service(document_type=CREDIT_NOTE)))
 
@@ -178,6 +180,7 @@ def test_participant_in_the_answer_compares_without_case():
 
 
 def test_redirect_is_followed_to_the_signer_it_names():
+    """[PEPPOL-SMP §5.3]"""
     answer = ok(a_service(), by="publisher-second")
     published, asked = converse(ok(a_redirect(href=HREF)), answer)
     assert asked == [SMP_URL + metadata_path(PARTICIPANT, INVOICE), HREF]
@@ -193,6 +196,7 @@ def test_redirect_names_its_signer_as_a_name_not_as_text():
 
 @pytest.mark.parametrize("uid", ["CN=PSM000002", "PSM000002", "CN=PSM000001,O=Sandbox,C=BE"])
 def test_redirect_to_a_signer_it_does_not_name_is_refused(uid):
+    """[PEPPOL-SMP §5.3]"""
     with pytest.raises(InvalidMetadata, match="expects the signer"):
         converse(ok(a_redirect(uid=uid)), ok(a_service(), by="publisher-second"))
 
@@ -214,6 +218,7 @@ def test_second_answer_must_be_signed_by_a_trusted_signer():
 
 
 def test_second_redirect_is_refused():
+    """[PEPPOL-SMP §5.3]"""
     with pytest.raises(InvalidMetadata, match="another redirect"):
         converse(ok(a_redirect()), ok(a_redirect(), by="publisher-second"))
 

@@ -58,6 +58,7 @@ def test_signer_is_returned():
 
 
 def test_endpoint_children_come_in_the_order_of_the_schema():
+    """[PEPPOL-SMP §5.4]"""
     endpoint = next(build_metadata(a_service()).iter(f"{SMP}Endpoint"))
     assert [etree.QName(child).localname for child in endpoint] == [
         "EndpointReference",

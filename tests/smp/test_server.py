@@ -82,6 +82,7 @@ async def test_star_is_literal(client):
 
 
 async def test_path_is_decoded_only_once(client):
+    """[RFC3986 §2.4]"""
     path = metadata_path(PARTICIPANT, INVOICE).replace("%", "%25")
     assert (await get(client, "/smp" + path))[0] in (400, 404)
     twice = metadata_path(PARTICIPANT, SLASHED).replace("%252F", "%2F")

@@ -81,6 +81,7 @@ def test_odd_text_survives_signing():
 
 
 def test_our_signature_has_the_form_of_the_specification():
+    """[PEPPOL-SMP §6] [XMLDSIG §6.6.4]"""
     signature = etree.fromstring(signed(a_service()))[-1]
     assert [
         element.get("Algorithm") for element in signature.iter() if element.get("Algorithm")
@@ -131,6 +132,7 @@ def test_signature_of_another_form_is_refused(change):
 
 
 def test_reference_to_a_part_is_refused():
+    """The reference is the empty URI: all of it.  [XMLDSIG §4.4.3.2]"""
     root = build_metadata(a_service())
     root[0].set("Id", "part")
     xmlsec.tree.add_ids(root, ["Id"])
@@ -224,6 +226,8 @@ def test_signer_is_judged_at_the_given_instant_and_not_by_the_machine():
 
 
 def test_authorities_beside_the_signer_do_not_matter():
+    """The order in KeyInfo means nothing.  [XMLDSIG §4.5.4]"""
+
     def add_authorities(root):
         data = next(root.iter(f"{DS}X509Data"))
         for authority in (pki().smp_ca, pki().root):
@@ -291,3 +295,12 @@ def test_every_changed_byte_of_the_content_is_noticed():
             continue
         accepted.append(position)
     assert accepted == []
+
+
+@pytest.mark.parametrize("name", ["DigestValue", "SignatureValue"])
+@pytest.mark.parametrize("content", [b"", b" ", b"<!-- x -->", b"<x/>"])
+def test_signature_without_a_value_is_refused(name, content):
+    before, tag, rest = signed(a_service()).partition(f"<ds:{name}>".encode())
+    after = rest[rest.index(b"</") :]
+    with pytest.raises(InvalidMetadata, match=name):
+        verify(before + tag + content + after)

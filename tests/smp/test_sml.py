@@ -24,6 +24,7 @@ def naptr(regexp="!.*!https://smp.example/!", *, order=100, preference=10, flags
     ],
 )
 def test_name_is_the_base32_sha256_of_the_lower_case_value(value, label):
+    """[PEPPOL-SML §3] [RFC4648 §6]"""
     name = dns_name(ParticipantId.parse(value), "participant.sml.test.tech.peppol.org.")
     assert name == f"{label}.iso6523-actorid-upis.participant.sml.test.tech.peppol.org."
 

@@ -26,6 +26,7 @@ NAME = x509.Name(
     ],
 )
 def test_same_name_written_in_another_way_is_the_name(text):
+    """[RFC4514 §3] [RFC5280 §7.1]"""
     assert is_subject(text, NAME)
 
 
@@ -45,6 +46,7 @@ def test_same_name_written_in_another_way_is_the_name(text):
     ],
 )
 def test_another_name_is_not_the_name(text):
+    """[RFC5280 §7.1]"""
     assert not is_subject(text, NAME)
 
 

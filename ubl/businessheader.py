@@ -6,7 +6,8 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeVar
 
 from ubl.errors import BadBusinessHeader, BadIdentifier
 from ubl.identifiers import (
@@ -15,6 +16,7 @@ from ubl.identifiers import (
     DocumentTypeId,
     ParticipantId,
     ProcessId,
+    known_participant,
 )
 
 DOCUMENT_TYPE_SCOPE: Final = "DOCUMENTID"
@@ -28,11 +30,16 @@ _DATE_TIME: Final = re.compile(
     r"(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})?"
 )
 
+# LIMIT: identifiers remembered; nearly all documents are of the same few types.
+KNOWN_MAX: Final = 128
+
 _T = TypeVar("_T")
 
+_document_type: Final = lru_cache(KNOWN_MAX)(DocumentTypeId)
+_process: Final = lru_cache(KNOWN_MAX)(ProcessId)
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+
+class Scope(NamedTuple):
     """A scope of the header: a key, its value, and the scheme of the value if it has one."""
 
     type: str
@@ -40,13 +47,14 @@ class Scope:
     identifier: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sbdh:
     """What a header says.
 
     *instance_identifier* is the envelope's own, not the invoice's number.
     *created_at* is the text of an XML dateTime, as written.
     *scopes* are those beside the document type, the process and the country of the sender.
+    Nobody changes a header; to freeze it would double what it costs to make one.
     """
 
     sender: ParticipantId
@@ -81,15 +89,9 @@ def read_sbdh(values: Mapping[str, str], scopes: Sequence[Scope], *, payload_nam
         type=_require(values, "DocumentIdentification/Type"),
         created_at=_require(values, "DocumentIdentification/CreationDateAndTime"),
         document_type=_identify(
-            DOCUMENT_TYPE_SCOPE,
-            lambda: DocumentTypeId(
-                document_type.identifier or EXACT_SCHEME, document_type.instance_identifier
-            ),
+            _document_type, document_type, document_type.identifier or EXACT_SCHEME
         ),
-        process=_identify(
-            PROCESS_SCOPE,
-            lambda: ProcessId(process.identifier or PROCESS_SCHEME, process.instance_identifier),
-        ),
+        process=_identify(_process, process, process.identifier or PROCESS_SCHEME),
         country_c1=country.instance_identifier,
         scopes=tuple(scope for scope in scopes if scope.type not in MANDATORY_SCOPES),
     )
@@ -146,21 +148,26 @@ def _check_agreement(header: Sbdh, payload_name: str) -> None:
 
 
 def _find_mandatory(scopes: Sequence[Scope]) -> list[Scope]:
+    names = [scope.type for scope in scopes]
     found = []
     for name in MANDATORY_SCOPES:
-        same = [scope for scope in scopes if scope.type == name]
-        if not same or not same[0].instance_identifier:
+        count = names.count(name)
+        scope = scopes[names.index(name)] if count else None
+        if scope is None or not scope.instance_identifier:
             raise BadBusinessHeader(f"the scope {name} is missing", rule="missing-scope")
-        if len(same) > 1:
+        if count > 1:
             raise BadBusinessHeader(f"the scope {name} is there twice", rule="repeated-scope")
-        found.append(same[0])
+        found.append(scope)
     return found
 
 
 def _read_partner(values: Mapping[str, str], role: str) -> ParticipantId:
     value = _require(values, f"{role}/Identifier")
     authority = _require(values, f"{role}/Identifier/@Authority")
-    return _identify(role, lambda: ParticipantId(authority, value))
+    try:
+        return known_participant(authority, value)
+    except BadIdentifier as error:
+        raise BadBusinessHeader(f"{role}: {error.detail}", rule="bad-identifier") from error
 
 
 def _require(values: Mapping[str, str], path: str) -> str:
@@ -170,8 +177,8 @@ def _require(values: Mapping[str, str], path: str) -> str:
     return value
 
 
-def _identify(place: str, make: Callable[[], _T]) -> _T:
+def _identify(make: Callable[[str, str], _T], scope: Scope, scheme: str) -> _T:
     try:
-        return make()
+        return make(scheme, scope.instance_identifier)
     except BadIdentifier as error:
-        raise BadBusinessHeader(f"{place}: {error.detail}", rule="bad-identifier") from error
+        raise BadBusinessHeader(f"{scope.type}: {error.detail}", rule="bad-identifier") from error

@@ -7,6 +7,7 @@ is, the code lists and registers know; a wrong check digit is a warning here.  [
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Self
 
 from ubl.errors import BadIdentifier
@@ -23,6 +24,11 @@ SEAT_ID: Final = re.compile(r"P[A-Z]{2}[0-9]{6}")
 # LIMIT: the lengths of the identifier policy.  [PEPPOL-ID]
 DOCUMENT_TYPE_CHARS_MAX: Final = 500
 PROCESS_CHARS_MAX: Final = 200
+
+# LIMIT: participants remembered; a message names each of its two in both of its headers.
+PARTICIPANTS_MAX: Final = 1024
+# LIMIT: document types and processes remembered; a network has some hundreds.
+TYPES_MAX: Final = 256
 
 # A four-digit code of ISO 6523, then 1 to 130 unreserved characters.  [ISO6523]
 _PARTICIPANT: Final = re.compile(r"([0-9]{4}):([A-Za-z0-9._~-]{1,130})")
@@ -79,6 +85,10 @@ class ParticipantId:
     def key(self) -> str:
         """The one spelling to compare, hash and look up by: lower case."""
         return self.value.lower()
+
+
+known_participant: Final = lru_cache(PARTICIPANTS_MAX)(ParticipantId)
+"""Makes a ParticipantId, or returns the one made of the same scheme and value before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,7 @@ class DocumentTypeId:
         """
         return not self.has_wildcard and published in self.candidates()
 
+    @lru_cache(TYPES_MAX)  # noqa: B019 - bounded, and of values
     def split(self) -> tuple[str, str, str, str]:
         """Return namespace, local name, customization and version; empty where there is none."""
         root, separator, rest = self.value.partition("##")
@@ -203,6 +214,12 @@ class ProcessId:
     def uri(self) -> str:
         """The identifier with its scheme."""
         return f"{self.scheme}::{self.value}"
+
+
+parsed_participant: Final = lru_cache(PARTICIPANTS_MAX)(ParticipantId.parse)
+parsed_document_type: Final = lru_cache(TYPES_MAX)(DocumentTypeId.parse)
+parsed_process: Final = lru_cache(TYPES_MAX)(ProcessId.parse)
+"""These parse an identifier, or return the one parsed from the same text before."""
 
 
 def check_participant(participant: ParticipantId) -> list[str]:

@@ -60,6 +60,16 @@ def _is_norwegian(number: str) -> bool:
     return _weighted(number, (3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0
 
 
+def _is_australian(number: str) -> bool:
+    # One is taken off the first digit, which has the weight 10.
+    weights = (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)
+    return (_weighted(number, weights) - weights[0]) % 89 == 0
+
+
+def _is_italian(number: str) -> bool:
+    return _is_luhn(number[2:])
+
+
 def _weighted(number: str, weights: Sequence[int]) -> int:
     return sum(int(digit) * weight for digit, weight in zip(number, weights, strict=True))
 
@@ -75,6 +85,11 @@ REGISTERS: Final[Mapping[str, Register]] = {
     "0009": Register("French SIRET number", r"[0-9]{14}", "write its 14 digits alone"),
     "0060": Register("D-U-N-S number", r"[0-9]{9}", "write its 9 digits alone"),
     "0088": Register("GLN", r"[0-9]{13}", "write its 13 digits alone", _is_gln),
+    "0096": Register("Danish P number", r"[0-9]{10}", "write its 10 digits alone"),
+    "0106": Register("Dutch KVK number", r"[0-9]{8}", "write its 8 digits alone"),
+    "0151": Register(
+        "Australian business number", r"[0-9]{11}", "write its 11 digits alone", _is_australian
+    ),
     "0184": Register("Danish CVR number", r"[1-9][0-9]{7}", "write its 8 digits alone"),
     "0190": Register("Dutch OIN", r"[0-9]{20}", "write its 20 digits alone"),
     "0192": Register(
@@ -83,11 +98,21 @@ REGISTERS: Final[Mapping[str, Register]] = {
     "0193": Register(
         "UBL.BE identifier", r".{4,50}", "4 to 50 characters", None, "was withdrawn on 2026-07-07"
     ),
+    "0198": Register("Danish SE number", r"DK[0-9]{8}", "write DK and its 8 digits"),
+    "0201": Register("Italian IPA code", r"[0-9A-Z]{6}", "write its 6 letters and digits"),
     "0208": Register(
         "Belgian enterprise number",
         r"[01][0-9]{9}",
         "write its 10 digits alone, the first a 0 or a 1",
         _is_belgian,
+    ),
+    "0210": Register(
+        "Italian tax code",
+        r"[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[0-9A-Z]{3}[0-9][A-Z]|[0-9]{11}",
+        "write its 16 characters, or the 11 digits of a company",
+    ),
+    "0211": Register(
+        "Italian VAT number", r"IT[0-9]{11}", "write IT and its 11 digits", _is_italian
     ),
     "0242": Register(
         "Peppol service provider identifier",
@@ -99,6 +124,9 @@ REGISTERS: Final[Mapping[str, Register]] = {
         r"BE[01][0-9]{9}",
         "write BE and its 10 digits, without spaces or dots",
         _is_belgian,
+    ),
+    "9944": Register(
+        "Dutch VAT number", r"NL[0-9]{9}B[0-9]{2}", "write NL, nine digits, B and two digits"
     ),
     "9956": Register(
         "Belgian enterprise number",

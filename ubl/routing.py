@@ -86,6 +86,17 @@ class Routing:
     root_offset: int
     root_end: int
 
+    @property
+    def is_self_billing(self) -> bool:
+        """Whether the buyer wrote the document, in the name of the seller, who receives it."""
+        return _SELF_BILLING.search(self.customization_id) is not None
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """Where the document names its sender and its receiver: XPaths below its root."""
+        sender, receiver = _ROOTS[f"{{{self.root_namespace}}}{self.root_name}"]
+        return (receiver, sender) if self.is_self_billing else (sender, receiver)
+
     def header(
         self,
         *,

@@ -9,8 +9,8 @@ it is for the message's reader to check.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
-from xml.sax.saxutils import escape
 
 from ubl.businessheader import (
     COUNTRY_SCOPE,
@@ -24,7 +24,7 @@ from ubl.businessheader import (
 )
 from ubl.errors import BadBusinessHeader, MalformedXml, UblError
 from ubl.identifiers import ParticipantId
-from ubl.opening import read_opening, wanted_of
+from ubl.opening import XML_SPACE, Openings, wanted_of
 from ubl.xml import VALUE_CHARS_MAX, Paths, Scanner
 
 __all__ = ["NAMESPACE", "SCOPES_MAX", "EnvelopeReader", "Sbdh", "Scope", "build_envelope"]
@@ -35,6 +35,8 @@ NAMESPACE: Final = "http://www.unece.org/cefact/namespaces/StandardBusinessDocum
 # LIMIT: the reserved scopes are eight; the rest is room for extensions.
 SCOPES_MAX: Final = 64
 
+# What is written as a reference: markup, and what a parser would make a line feed of.  [XML §2.11]
+_REFERENCES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ROOT: Final = f"{{{NAMESPACE}}}StandardBusinessDocument"
 _HEADER: Final = f"{{{NAMESPACE}}}StandardBusinessDocumentHeader"
 
@@ -47,6 +49,9 @@ def _in_header(*paths: str) -> dict[tuple[str, ...], str]:
 
 
 _SCOPE: Final = "BusinessScope/Scope"
+_SCOPE_TYPE: Final = f"{_SCOPE}/Type"
+_SCOPE_INSTANCE: Final = f"{_SCOPE}/InstanceIdentifier"
+_SCOPE_SCHEME: Final = f"{_SCOPE}/Identifier"
 _VALUES: Final = _in_header(
     "Sender/Identifier",
     "Receiver/Identifier",
@@ -55,16 +60,22 @@ _VALUES: Final = _in_header(
     "DocumentIdentification/InstanceIdentifier",
     "DocumentIdentification/Type",
     "DocumentIdentification/CreationDateAndTime",
-    f"{_SCOPE}/Type",
-    f"{_SCOPE}/InstanceIdentifier",
-    f"{_SCOPE}/Identifier",
+    _SCOPE_TYPE,
+    _SCOPE_INSTANCE,
+    _SCOPE_SCHEME,
 )
 _GROUPS: Final = _in_header(_SCOPE)
 _PATHS: Final = Paths(_VALUES, groups=_GROUPS)
-_WANTED: Final = wanted_of(_VALUES, _GROUPS, 2)
-_XML_SPACE: Final = " \t\r\n"
+_AUTHORITIES: Final = {
+    f"{role}/Identifier": f"{role}/Identifier/@Authority" for role in ("Sender", "Receiver")
+}
+_WANTED: Final = wanted_of(_VALUES, _GROUPS, _AUTHORITIES, 2)
+_OPENINGS: Final = Openings(_ROOT, _HEADER, _WANTED)
+_SPACE: Final = XML_SPACE.encode()
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAG_NAME: Final = re.compile(rb"<([^\s/>]+)")
+# LIMIT: elements whose text is remembered; most values are the same in header after header.
+WRITTEN_MAX: Final = 256
 
 
 def build_envelope(header: Sbdh) -> tuple[bytes, bytes]:
@@ -174,21 +185,27 @@ class EnvelopeReader:
         if self._payload_tag.endswith(b"/>"):
             return False
         last = b"</" + _tag_name(self._payload_tag)
-        if sbd.count(last, self.payload_offset) != 1:
+        place = sbd.rfind(last, self.payload_offset)
+        # A search from behind costs half of counting.
+        if place < 0 or sbd.rfind(last, self.payload_offset, place) >= 0:
             return False
-        after = re.escape(last) + rb"\s*>\s*</" + re.escape(_tag_name(self._root_tag)) + rb"\s*>\s*"
-        return re.fullmatch(after, sbd[sbd.rindex(last) :]) is not None
+        end, _, after = sbd[place + len(last) :].partition(b"</")
+        name = _tag_name(self._root_tag)
+        ends = (end.strip(_SPACE), after[: len(name)], after[len(name) :].strip(_SPACE))
+        return ends == (b">", name, b">")
 
     def _is_done(self) -> bool:
         return self._read_header_only and self.header is not None
 
     def _read_at_once(self, data: bytes) -> bool:
         """Read a plain opening in one go; say whether it was one."""
-        opening = read_opening(data, _ROOT, _HEADER, _WANTED)
+        opening = _OPENINGS.read(data)
         if opening is None:
             return False
-        for path, text, attributes in opening.values:
-            self._value(path, text, attributes)
+        if len(opening.groups) > SCOPES_MAX:
+            return False
+        self._values = opening.values
+        self._scopes = [_read_scope(values) for values in opening.groups]
         self._root_tag, self._payload_tag = opening.root_tag, opening.payload_tag
         self._take_header(opening.payload_name, opening.payload_offset)
         return True
@@ -252,24 +269,24 @@ class EnvelopeReader:
         values = self._scope if path.startswith(_SCOPE) else self._values
         if path in values:
             raise BadBusinessHeader(f"{path} is there twice", rule="repeated-element")
-        values[path] = text.strip(_XML_SPACE)
+        values[path] = text.strip(XML_SPACE)
         authority = attributes.get("Authority")
-        if authority is not None:
-            values[f"{path}/@Authority"] = authority.strip(_XML_SPACE)
+        if authority is not None and path in _AUTHORITIES:
+            values[_AUTHORITIES[path]] = authority.strip(XML_SPACE)
 
     def _close_scope(self) -> None:
         if len(self._scopes) == SCOPES_MAX:
             raise BadBusinessHeader(
                 f"the header has more than {SCOPES_MAX} scopes", rule="too-many-scopes"
             )
-        self._scopes.append(
-            Scope(
-                self._scope.get(f"{_SCOPE}/Type", ""),
-                self._scope.get(f"{_SCOPE}/InstanceIdentifier", ""),
-                self._scope.get(f"{_SCOPE}/Identifier"),
-            )
-        )
+        self._scopes.append(_read_scope(self._scope))
         self._scope = {}
+
+
+def _read_scope(values: Mapping[str, str]) -> Scope:
+    return Scope(
+        values.get(_SCOPE_TYPE, ""), values.get(_SCOPE_INSTANCE, ""), values.get(_SCOPE_SCHEME)
+    )
 
 
 def _refuse_second_payload(sbd: bytes) -> None:
@@ -303,8 +320,9 @@ def _write_scope(scope: Scope) -> str:
     )
 
 
+@lru_cache(WRITTEN_MAX)
 def _write(name: str, value: str) -> str:
-    if value != value.strip(_XML_SPACE) or not 0 < len(value) <= VALUE_CHARS_MAX:
+    if value != value.strip(XML_SPACE) or not 0 < len(value) <= VALUE_CHARS_MAX:
         raise BadBusinessHeader(
             f"{name} must have 1 to {VALUE_CHARS_MAX} characters and no space around them",
             rule="unwritable-value",
@@ -313,4 +331,4 @@ def _write(name: str, value: str) -> str:
         raise BadBusinessHeader(
             f"{name} holds a character that XML has no place for", rule="unwritable-value"
         )
-    return f"<sh:{name}>{escape(value, {chr(13): '&#13;'})}</sh:{name}>"
+    return f"<sh:{name}>{value.translate(_REFERENCES)}</sh:{name}>"

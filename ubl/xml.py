@@ -7,6 +7,8 @@ asked, a file never opened.  [XML §2.8] [XML §4.3.3]
 - `parse` makes a tree of a small document: an envelope, metadata.
 - `Scanner` goes through a document of any size in bounded memory.
 - `read_text` is the way to read a value from a tree: it is the whole value, or an error.
+- `parse_document` makes a tree of a document that is to be checked, attachments included.
+- `parse_linked` makes trees of our own schemas, which name each other.
 - `canonicalize` is the canonical form that signatures are made over.
 
 Schemas and business rules are not checked here.
@@ -14,7 +16,7 @@ Schemas and business rules are not checked here.
 
 import ctypes
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 from lxml import etree
@@ -40,19 +42,29 @@ __all__ = [
     "Scanner",
     "canonicalize",
     "parse",
+    "parse_document",
+    "parse_linked",
     "read_text",
 ]
 
 # LIMIT: trees are made of messages' SOAP parts, at most 1 MiB, and of metadata, which is smaller.
 TREE_BYTES_MAX: Final = 2 << 20
+# LIMIT: namespace declarations in a tree; messages and metadata have some fifty.  The cost of a
+# canonical form grows with their square: 30,000 of them took a quarter of a minute.
+NAMESPACES_MAX: Final = 1024
+# LIMIT: libxml2 reads no text longer than this unless it is told to; an attachment may be longer.
+LONG_TEXT_BYTES: Final = 10_000_000
 # LIMIT: bytes of XML read into trees before the names in them are forgotten.
 READ_BYTES_MAX: Final = 2 << 20
 
 _DOCTYPE: Final = b"<!DOCTYPE"
+_CHUNK_BYTES: Final = 1 << 16
+_LINKED: Final = "linked:///"
 _NOT_TEXT: Final[Mapping[object, str]] = {
     etree.Comment: "a comment",
     etree.ProcessingInstruction: "a processing instruction",
 }
+_USUAL_DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"?>'
 _DECLARATION: Final = re.compile(
     rb"""(?:\xef\xbb\xbf)?<\?xml\s+version\s*=\s*["']([^"']*)["']"""
     rb"""(?:\s+encoding\s*=\s*["']([^"']*)["'])?"""
@@ -65,15 +77,13 @@ def parse(data: bytes, *, bytes_max: int = TREE_BYTES_MAX) -> etree._Element:
     Comments and processing instructions stay in the tree, for signatures may cover them: read
     values with `read_text`.
     """
-    if len(data) > bytes_max:
+    _check_bytes(data, bytes_max)
+    # Each declaration is ten bytes or more; counting single bytes is cheap, and each has a "=".
+    may_be_many = len(data) > 10 * NAMESPACES_MAX and data.count(b"=") > NAMESPACES_MAX
+    if may_be_many and data.count(b"xmlns") > NAMESPACES_MAX:
         raise MalformedXml(
-            f"the document has {len(data)} bytes, more than the {bytes_max} allowed",
-            kind="too_large",
+            f"the document declares more than {NAMESPACES_MAX} namespaces", kind="too_large"
         )
-    _check_first_bytes(data)
-    if b"\0" in data:
-        line, column = _place(data, data.index(b"\0"))
-        raise MalformedXml(HAS_NUL, kind="nul", line=line, column=column)
     if _DOCTYPE in data:
         # The same characters are harmless inside text, so let the scan decide what this is.
         _refuse_doctype(data)
@@ -81,6 +91,45 @@ def parse(data: bytes, *, bytes_max: int = TREE_BYTES_MAX) -> etree._Element:
         return etree.fromstring(data, _TREES.take_parser(len(data)))
     except etree.XMLSyntaxError as error:
         raise _explain_syntax_error(data, error) from error
+
+
+def parse_document(data: bytes, *, bytes_max: int) -> etree._Element:
+    """Return the root element of a business document, or raise MalformedXml.
+
+    It refuses what `parse` refuses, but attachments of any length up to *bytes_max* are read, and
+    there may be any number of namespace declarations: the tree is not for canonicalisation.
+    """
+    _check_bytes(data, bytes_max)
+    long = len(data) > LONG_TEXT_BYTES
+    if long or _DOCTYPE in data:
+        # Without libxml2's own limits the scan is what refuses deep nesting.
+        _refuse_doctype(data, whole=long)
+    try:
+        parser = _TREES.take_parser(len(data))
+        return etree.fromstring(data, _make_parser(huge_tree=True) if long else parser)
+    except etree.XMLSyntaxError as error:
+        raise _explain_syntax_error(data, error) from error
+
+
+def parse_linked(name: str, sources: Mapping[str, bytes]) -> etree._ElementTree:
+    """Return the tree of *name*, one of *sources*, which include and import each other.
+
+    *sources* are files of ours, by their paths below one folder.  What they name is looked for
+    there and nowhere else: a name that is not in *sources* raises MalformedXml when it is read.
+    """
+
+    class _Sources(etree.Resolver):
+        def resolve(self, system_url: str, _public_id: str, *context: object) -> object:
+            found = sources.get(system_url.removeprefix(_LINKED))
+            if found is None:
+                raise MalformedXml(f"{system_url} is not among the files given", kind="syntax")
+            resolve_string: Callable[..., object] = self.resolve_string
+            return resolve_string(found, *context, base_url=system_url)
+
+    parser = _make_parser(huge_tree=False)
+    parser.resolvers.add(_Sources())
+    root = etree.fromstring(sources[name], parser, base_url=f"{_LINKED}{name}")
+    return root.getroottree()
 
 
 def read_text(element: etree._Element) -> str:
@@ -156,14 +205,18 @@ class _Trees:
     def _make_parser(self) -> etree.XMLParser:
         # One for many documents, because making one costs a tenth of reading one.  lxml locks it
         # while it reads, so that threads may share it.
-        return etree.XMLParser(
-            encoding="utf-8",
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-            collect_ids=False,
-        )
+        return _make_parser(huge_tree=False)
+
+
+def _make_parser(*, huge_tree: bool) -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=huge_tree,
+        collect_ids=False,
+    )
 
 
 _TREES: Final = _Trees()
@@ -176,7 +229,22 @@ def _thread_state() -> dict[str, object]:
     return cast("dict[str, object]", ctypes.cast(get_dict(), ctypes.py_object).value)
 
 
+def _check_bytes(data: bytes, bytes_max: int) -> None:
+    """Raise MalformedXml for what no parser has to look at: too long, not UTF-8, U+0000."""
+    if len(data) > bytes_max:
+        raise MalformedXml(
+            f"the document has {len(data)} bytes, more than the {bytes_max} allowed",
+            kind="too_large",
+        )
+    _check_first_bytes(data)
+    if b"\0" in data:
+        line, column = _place(data, data.index(b"\0"))
+        raise MalformedXml(HAS_NUL, kind="nul", line=line, column=column)
+
+
 def _check_first_bytes(data: bytes) -> None:
+    if data.startswith(_USUAL_DECLARATION):
+        return
     if data.startswith(WIDE):
         raise MalformedXml(NOT_UTF8, kind="encoding", line=1, column=1)
     declaration = _DECLARATION.match(data)
@@ -191,12 +259,20 @@ def _check_first_bytes(data: bytes) -> None:
             raise MalformedXml(detail, kind=kind, line=1, column=1)
 
 
-def _refuse_doctype(data: bytes) -> None:
-    def stop(*_opened: object) -> None:
-        scanner.stop()
+def _refuse_doctype(data: bytes, *, whole: bool = False) -> None:
+    """Scan *data* up to its first element, or as a *whole*, and raise MalformedXml as it says."""
 
-    scanner = Scanner(stop, lambda *_closed: None)
-    scanner.feed(data)
+    def stop(*_opened: object) -> None:
+        if not whole:
+            scanner.stop()
+
+    scanner = Scanner(stop, lambda *_closed: None, span_depth=0)
+    if not whole:
+        scanner.feed(data)
+        return
+    for start in range(0, len(data), _CHUNK_BYTES):
+        scanner.feed(data[start : start + _CHUNK_BYTES])
+    scanner.close()
 
 
 def _explain_syntax_error(data: bytes, error: etree.XMLSyntaxError) -> MalformedXml:

@@ -77,6 +77,7 @@ def test_a_malformed_participant_is_refused(text):
 
 
 def test_the_longest_participant_has_135_characters():
+    """[PEPPOL-ID §2]"""
     assert len(ParticipantId.parse("0208:" + "x" * 130).value) == 135
 
 
@@ -130,6 +131,7 @@ def test_a_document_type_without_structure_has_no_parts():
 
 
 def test_document_types_compare_exactly():
+    """[PEPPOL-ID §6]"""
     assert DocumentTypeId(INVOICE.scheme, INVOICE.value.upper()) != INVOICE
     assert DocumentTypeId("peppol-doctype-wildcard", INVOICE.value) != INVOICE
 

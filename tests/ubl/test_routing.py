@@ -102,6 +102,7 @@ def test_type_process_and_parties_come_from_the_document(document_type, process)
     assert routing.customization_id == document_type.customization
     assert routing.profile_id == process.value
     assert (routing.number, routing.issued_on) == ("F-2026/1", "2026-01-02")
+    assert not routing.is_self_billing
 
 
 PINT_PROCESS = ProcessId("cenbii-procid-ubl", "urn:peppol:bis:selfbilling")
@@ -127,6 +128,7 @@ def pint(customization):
 def test_in_self_billing_the_buyer_sends(document_type, process):
     routing = read_routing(a_document(document_type, process))
     assert routing.document_type == document_type
+    assert routing.is_self_billing
     assert routing.sender == ParticipantId.parse("0208:0987654394")
     assert routing.receiver == ParticipantId.parse("0208:0123456749")
 

@@ -10,7 +10,15 @@ import xmlsec
 from lxml import etree
 
 from ubl.errors import MalformedXml
-from ubl.xml import DEPTH_MAX, READ_BYTES_MAX, TREE_BYTES_MAX, canonicalize, parse, read_text
+from ubl.xml import (
+    DEPTH_MAX,
+    NAMESPACES_MAX,
+    READ_BYTES_MAX,
+    TREE_BYTES_MAX,
+    canonicalize,
+    parse,
+    read_text,
+)
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 BOMB = (
@@ -22,6 +30,10 @@ BOMB = (
 
 def nested(depth):
     return b"<a>" * depth + b"</a>" * depth
+
+
+def declaring(count):
+    return b"<a%b/>" % b"".join(b' xmlns:n%d="u"' % number for number in range(count))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +59,7 @@ def nested(depth):
         (nested(DEPTH_MAX + 1), "too_deep"),
         (nested(100_000), "too_deep"),
         (b"<a>" + b"x" * TREE_BYTES_MAX + b"</a>", "too_large"),
+        (declaring(NAMESPACES_MAX + 1), "too_large"),
         (b"<a>\0</a>", "nul"),
         (b"<a/>\0", "nul"),
         ("<a>é</a>".encode("latin-1"), "encoding"),
@@ -61,6 +74,7 @@ def nested(depth):
     ],
 )
 def test_what_is_not_plain_utf8_xml_is_refused(data, kind):
+    """[XML §2.8] [XML §4.3.3]"""
     with pytest.raises(MalformedXml) as refused:
         parse(data)
     assert refused.value.kind == kind
@@ -78,6 +92,7 @@ def test_what_is_not_plain_utf8_xml_is_refused(data, kind):
         b"<a><![CDATA[<!DOCTYPE html>]]></a>",
         b"<!-- no <!DOCTYPE here --><a/>",
         nested(DEPTH_MAX),
+        declaring(NAMESPACES_MAX),
     ],
 )
 def test_plain_utf8_xml_is_read(data):
@@ -170,6 +185,7 @@ SIGNED_IN_DEFAULT = SIGNED.replace(b"p:signed", b"signed")
     "prefixes", [[], ["unused"], ["p", "unused"], ["#default"], ["#default", "p"]]
 )
 def test_exclusive_form_of_a_subtree_is_what_another_implementation_signs(document, prefixes):
+    """Digest by digest.  [EXC-C14N §3]"""
     ours = canonicalize(parse(document)[0], prefixes=prefixes)
     theirs = digest_by_xmlsec(parse(document), "TransformExclC14N", prefixes or None)
     assert hashlib.sha256(ours).digest() == theirs
@@ -183,12 +199,14 @@ def test_inclusive_form_of_a_subtree_is_what_another_implementation_signs(docume
 
 
 def test_inclusive_form_of_a_document_is_the_library_s():
+    """Canonical XML, without comments.  [C14N §2]"""
     root = parse(TREE)
     theirs = etree.tostring(root.getroottree(), method="c14n", with_comments=False)
     assert canonicalize(root, exclusive=False) == theirs
 
 
 def test_comments_are_never_in_the_canonical_form():
+    """Comments are dropped.  [C14N §2]"""
     assert canonicalize(parse(b"<a>1<!-- 2 -->3</a>")) == b"<a>13</a>"
 
 

@@ -135,6 +135,13 @@ class Archive:
                 left = None if left is None else left - len(chunk)
                 yield chunk
 
+    async def open(self, name: str) -> BinaryIO:
+        """Return *name* opened for reading at any place; whoever asks closes it."""
+        try:
+            return await asyncio.to_thread(self._path(name).open, "rb")
+        except OSError as exc:
+            raise Unavailable(f"the archive cannot be read: {exc.strerror}") from exc
+
     def size(self, name: str) -> int | None:
         """Return how many bytes *name* has; None if there is no such file."""
         try:

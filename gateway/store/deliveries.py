@@ -15,13 +15,14 @@ from uuid import UUID
 
 import msgspec
 
-from gateway.store.messages.stored import COLUMNS, StoredMessage, stored_message
+from gateway.store.documents import Step
+from gateway.store.messages.stored import INBOUND_COLUMNS, StoredMessage, stored_message
 from gateway.store.pool import Transaction
 
-__all__ = ["Finished", "Step", "finish_received", "list_waiting"]
+__all__ = ["Finished", "finish_received", "list_waiting"]
 
 WAITING = f"""
-SELECT {COLUMNS} FROM messages m
+SELECT {INBOUND_COLUMNS} FROM messages m
 WHERE m.document_id = ANY($2::uuid[]) AND m.dossier_id = $1 AND m.direction = 'in'
   AND NOT m.is_repeat AND EXISTS (
     SELECT FROM documents d
@@ -33,11 +34,13 @@ ORDER BY m.created_at, m.id
 FINISH = """
 WITH input AS MATERIALIZED (
     SELECT * FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bigint[],
-        $9::text[])
-    AS t (id, status, kind, number, content_sha256, size_bytes, steps)
+        $9::text[], $10::boolean[], $11::text[])
+    AS t (id, status, kind, number, content_sha256, size_bytes, steps, valid, report)
 ), moved AS (
     UPDATE documents d SET status = i.status, kind = i.kind, number = i.number,
-        content_sha256 = i.content_sha256, size_bytes = i.size_bytes, updated_at = $2,
+        content_sha256 = i.content_sha256, size_bytes = i.size_bytes, valid = i.valid,
+        report = i.report::jsonb, updated_at = $2, changed = gateway_place(pg_current_xact_id()),
+        arrived = gateway_place(pg_current_xact_id()),
         event_count = d.event_count + jsonb_array_length(i.steps::jsonb)
     FROM input i WHERE d.id = i.id AND d.dossier_id = $1 AND d.status = 'received'
     RETURNING d.id, d.event_count, i.steps::jsonb AS steps
@@ -51,18 +54,12 @@ SELECT id FROM moved
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One event to add to a timeline."""
-
-    at: datetime
-    name: str
-    detail: Mapping[str, Any]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """A received document as it turned out: its *status* from now on, facts and timeline."""
+    """A received document as it turned out: its *status* from now on, facts and timeline.
+
+    *valid* and *report* are what a check of it found; None where it could not be read.
+    """
 
     document_id: UUID
     status: str
@@ -71,6 +68,8 @@ class Finished:
     content_sha256: bytes | None
     size_bytes: int | None
     steps: Sequence[Step]
+    valid: bool | None = None
+    report: Mapping[str, Any] | None = None
 
 
 async def list_waiting(tx: Transaction, document_ids: Sequence[UUID]) -> list[StoredMessage]:
@@ -96,5 +95,7 @@ async def finish_received(
         [one.content_sha256 for one in ordered],
         [one.size_bytes for one in ordered],
         [msgspec.json.encode(one.steps).decode() for one in ordered],
+        [one.valid for one in ordered],
+        [one.report and msgspec.json.encode(one.report).decode() for one in ordered],
     )
     return {row["id"] for row in rows}

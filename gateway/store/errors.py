@@ -3,13 +3,20 @@
     Exception
     └── StoreError
         ├── NotDurable            the server could acknowledge a commit and lose it
+        ├── CannotUseDatabase     the server of `database_url` does not let us work in it
         ├── CannotStartPostgres   the embedded server does not come up
         └── MigrationFailed       the schema could not be brought up to date
 
 A server that is away or busy is `gateway.errors.Unavailable`; a refusal is `gateway.errors.Fault`.
 """
 
-__all__ = ["CannotStartPostgres", "MigrationFailed", "NotDurable", "StoreError"]
+__all__ = [
+    "CannotStartPostgres",
+    "CannotUseDatabase",
+    "MigrationFailed",
+    "NotDurable",
+    "StoreError",
+]
 
 
 class StoreError(Exception):
@@ -26,6 +33,10 @@ class NotDurable(StoreError):  # noqa: N818 - it names the state of the server
         )
         self.setting = setting
         self.value = value
+
+
+class CannotUseDatabase(StoreError):  # noqa: N818 - says what cannot be done
+    """The database of `database_url` cannot be used as it is; the message says what to change."""
 
 
 class CannotStartPostgres(StoreError):  # noqa: N818 - says what cannot be done

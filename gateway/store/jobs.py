@@ -33,6 +33,7 @@ __all__ = [
     "DocumentRef",
     "Job",
     "NewJob",
+    "WakingQueries",
     "claim_slot",
     "document_job",
     "documents_of",
@@ -54,6 +55,8 @@ class Job(StrEnum):
     """Bring an outbound document one step further, up to its delivery."""
     PROCESS_RECEIVED = "process_received"
     """Unwrap what was received and deliver it to its dossier."""
+    IMPORT_DOCUMENTS = "import_documents"
+    """Accept or refuse the next documents of an import."""
     SWEEP = "sweep"
     """Enqueue again what stands still, and forget what is past."""
 
@@ -68,12 +71,16 @@ class DocumentRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job to enqueue; of those with one *dedupe_key* at most one waits or runs."""
+    """A job to enqueue; of those with one *dedupe_key* at most one waits or runs.
+
+    Those of higher *priority* are done first.
+    """
 
     job: Job
     payload: Mapping[str, Any]
     delay_seconds: float = 0.0
     dedupe_key: str | None = None
+    priority: int = 0
 
 
 # Object names of our migration. Given in full, because pgqueuer would read missing ones from
@@ -115,9 +122,9 @@ class WakingQueries(Queries):
         await self.driver.execute(WAKE)
 
 
-def queue_on(connection: Any) -> Queries:
+def queue_on(connection: Any, kind: type[WakingQueries] = WakingQueries) -> Queries:
     """Return pgqueuer's queries on *connection*; they take part in its open transaction."""
-    return WakingQueries(
+    return kind(
         AsyncpgDriver(connection),
         qbe=QueryBuilderEnvironment(SETTINGS),
         qbq=QueryQueueBuilder(SETTINGS),
@@ -125,13 +132,16 @@ def queue_on(connection: Any) -> Queries:
     )
 
 
-def document_job(job: Job, document: DocumentRef, *, delay_seconds: float = 0.0) -> NewJob:
+def document_job(
+    job: Job, document: DocumentRef, *, delay_seconds: float = 0.0, priority: int = 0
+) -> NewJob:
     """Return *job* for one document, of which at most one waits or runs at a time."""
     return NewJob(
         job=job,
         payload={"documents": [[document.dossier_id, document.document_id]]},
         delay_seconds=delay_seconds,
         dedupe_key=f"{job}:{document.document_id}",
+        priority=priority,
     )
 
 
@@ -162,7 +172,7 @@ async def enqueue_all(tx: Transaction | ExchangeTransaction, jobs: Iterable[NewJ
     ids: Sequence[int | None] = await queue_on(tx.connection).enqueue(
         [str(new.job) for new in ordered],
         [msgspec.json.encode(new.payload) for new in ordered],
-        [0] * len(ordered),
+        [new.priority for new in ordered],
         [timedelta(seconds=new.delay_seconds) for new in ordered],
         [new.dedupe_key for new in ordered],
         on_conflict="skip",

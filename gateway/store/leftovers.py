@@ -19,6 +19,7 @@ UNNAMED = """
 SELECT name FROM unnest($1::text[]) AS name
 WHERE NOT EXISTS (SELECT FROM messages WHERE wire_file = name)
   AND NOT EXISTS (SELECT FROM documents WHERE content_file = name)
+  AND NOT EXISTS (SELECT FROM imports WHERE file = name)
 """
 
 

@@ -7,26 +7,38 @@ twice is guarded by the rows themselves.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 import asyncpg
 
+from gateway.batches import Batcher
 from gateway.errors import Unavailable
 from gateway.store.pool import APP_ROLE, LOST, RETRY_SECONDS, SESSION, UNREACHABLE
 
 __all__ = ["Locks"]
 
 
+TAKE = "SELECT pg_try_advisory_lock(key) FROM unnest($1::bigint[]) AS t (key)"
+LET_GO = "SELECT pg_advisory_unlock(key) FROM unnest($1::bigint[]) AS t (key)"
+
+BATCH_MAX = 64  # LIMIT: locks that one statement takes or gives back.
+
+
 class Locks:
-    """The locks of this process; the session is opened at the first one."""
+    """The locks of this process; the session is opened at the first one.
+
+    Those that are asked for at the same time are taken together.
+    """
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._session: asyncpg.Connection | None = None
         self._turn = asyncio.Lock()
         self._held: set[UUID] = set()
+        self._takes = Batcher[UUID, bool](self._take, batch_max=BATCH_MAX)
+        self._returns = Batcher[UUID, bool](self._return, batch_max=BATCH_MAX)
 
     @asynccontextmanager
     async def hold(self, name: UUID) -> AsyncIterator[bool]:
@@ -40,7 +52,7 @@ class Locks:
             return
         self._held.add(name)
         try:
-            taken = await self._ask("SELECT pg_try_advisory_lock($1)", name)
+            taken = await self._takes.ask(name)
             try:
                 yield taken
             finally:
@@ -55,7 +67,13 @@ class Locks:
         if session is not None and not session.is_closed():
             await session.close(timeout=5)
 
-    async def _ask(self, query: str, name: UUID) -> bool:
+    async def _take(self, names: Sequence[UUID]) -> list[bool]:
+        return await self._ask(TAKE, names)
+
+    async def _return(self, names: Sequence[UUID]) -> list[bool]:
+        return await self._ask(LET_GO, names)
+
+    async def _ask(self, query: str, names: Sequence[UUID]) -> list[bool]:
         async with self._turn:
             try:
                 if self._session is None or self._session.is_closed():
@@ -63,14 +81,15 @@ class Locks:
                     self._session = await asyncpg.connect(
                         self._dsn, server_settings=settings, command_timeout=30
                     )
-                return bool(await self._session.fetchval(query, _key(name)))
+                rows = await self._session.fetch(query, [_key(name) for name in names])
             except (*UNREACHABLE, *LOST, asyncpg.InterfaceError) as exc:
                 raise Unavailable(f"no lock: {exc}", RETRY_SECONDS) from exc
+        return [row[0] for row in rows]
 
     async def _let_go(self, name: UUID) -> None:
         """Give the lock back; if that cannot be said, end the session, which says it too."""
         try:
-            await asyncio.shield(self._ask("SELECT pg_advisory_unlock($1)", name))
+            await asyncio.shield(self._returns.ask(name))
         except Unavailable:
             session, self._session = self._session, None
             if session is not None:

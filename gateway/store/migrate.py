@@ -12,9 +12,8 @@ import asyncpg
 from pogo_core.error import BadMigrationError
 from pogo_core.util import migrate, sql
 
-from gateway.errors import Unavailable
 from gateway.store.errors import MigrationFailed
-from gateway.store.pool import UNREACHABLE
+from gateway.store.reaching import check_version, refusals_told
 
 __all__ = ["upgrade"]
 
@@ -29,14 +28,13 @@ SILENT = logging.Logger("pogo", logging.CRITICAL)  # noqa: LOG001 - it warns of 
 async def upgrade(dsn: str) -> list[str]:
     """Apply what is missing to the database at *dsn*; return the names applied, in order.
 
-    *dsn* names a role that may create roles and tables.  Raises MigrationFailed, or Unavailable
-    when there is no server.
+    *dsn* names a user who owns the database and may create roles, or has those that we need.
+    Raises MigrationFailed, CannotUseDatabase, or Unavailable when there is no server.
     """
-    try:
+    with refusals_told():
         connection = await asyncpg.connect(dsn)
-    except UNREACHABLE as exc:
-        raise Unavailable(f"no database: {exc}", 1.0) from exc
     try:
+        check_version(connection)
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         return await _apply(connection)
     finally:
@@ -45,12 +43,16 @@ async def upgrade(dsn: str) -> list[str]:
 
 
 async def _apply(connection: asyncpg.Connection) -> list[str]:
-    await sql.ensure_pogo_sync(connection)
+    with refusals_told("let its user own the database: ALTER DATABASE … OWNER TO …"):
+        await sql.ensure_pogo_sync(connection)
     before = await sql.get_applied_migrations(connection, schema_name="public")
     with as_file(files("gateway.store") / "migrations") as folder:
         try:
             await migrate.apply(connection, folder, schema_name="public", logger=SILENT)
         except BadMigrationError as exc:
+            if isinstance(exc.__cause__, asyncpg.InsufficientPrivilegeError):
+                with refusals_told():
+                    raise exc.__cause__ from None
             raise MigrationFailed(f"{exc}: {exc.__cause__}") from exc
     after = await sql.get_applied_migrations(connection, schema_name="public")
     applied = sorted(after - before)

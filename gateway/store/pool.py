@@ -1,8 +1,9 @@
 """The pool of connections, and the two kinds of transaction that everything else works in.
 
 A `Transaction` belongs to one dossier: it runs as the role `gateway_app`, names its dossier to the
-server, and row security hides the rest.  An `ExchangeTransaction` runs as `gateway_exchange` and
-serves the few functions that must look across dossiers.  Neither role owns a table.
+server, and row security hides the rest.  An `OfficeTransaction` is about the gateway as a
+whole and sees no dossier's rows.  An `ExchangeTransaction` runs as `gateway_exchange` and serves
+the few functions that must look across dossiers.  Neither role owns a table.
 """
 
 import asyncio
@@ -16,18 +17,19 @@ import asyncpg
 
 from gateway.errors import Unavailable
 from gateway.store.errors import NotDurable
+from gateway.store.reaching import UNREACHABLE, refusals_told
 
-__all__ = ["UNREACHABLE", "Database", "ExchangeTransaction", "Transaction", "assert_durable"]
+__all__ = [
+    "OFFICE",
+    "UNREACHABLE",
+    "Database",
+    "ExchangeTransaction",
+    "OfficeTransaction",
+    "Transaction",
+    "assert_durable",
+]
 
 RETRY_SECONDS = 1.0
-
-UNREACHABLE = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-)
-"""What `asyncpg.connect` raises when there is no server to talk to."""
 
 LOST = (
     asyncpg.PostgresConnectionError,
@@ -52,8 +54,13 @@ SESSION = {
     "lock_timeout": "30s",
     "idle_in_transaction_session_timeout": "120s",
     "jit": "off",
+    # A plan made anew for each batch costs more than running it; tests look at the plans.
+    "plan_cache_mode": "force_generic_plan",
     "timezone": "UTC",
 }
+
+OFFICE = UUID(int=0)
+"""Stands where a dossier's id would, when what is asked is about none."""
 
 APP_ROLE = "gateway_app"
 EXCHANGE_ROLE = "gateway_exchange"
@@ -65,6 +72,17 @@ class Transaction:
 
     connection: Any
     dossier_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeTransaction:
+    """An open transaction for what is about the whole gateway: it sees no dossier's rows.
+
+    It sees dossiers as such, API keys, and its own requests; *dossier_id* is that of no dossier.
+    """
+
+    connection: Any
+    dossier_id: UUID = OFFICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +105,11 @@ class Database:
         """Connect to the migrated database at *dsn*.
 
         *max_size* bounds the connections of each role; those of the exchange are made on demand.
-        Raises Unavailable when there is no server.
+        Raises Unavailable when there is no server, CannotUseDatabase when it refuses us.
         """
-        try:
+        with refusals_told():
             app = await _open_pool(dsn, APP_ROLE, min_size, max_size)
             exchange = await _open_pool(dsn, EXCHANGE_ROLE, 0, max_size)
-        except UNREACHABLE as exc:
-            raise Unavailable(f"no database: {exc}", RETRY_SECONDS) from exc
         return cls(dsn, app, exchange)
 
     @asynccontextmanager
@@ -107,6 +123,12 @@ class Database:
         begin = f"BEGIN; SET LOCAL gateway.dossier = '{UUID(str(dossier_id))}'"
         async with _connection(self._app) as connection, _committed(connection, begin):
             yield Transaction(connection, dossier_id)
+
+    @asynccontextmanager
+    async def office(self) -> AsyncIterator[OfficeTransaction]:
+        """Open a transaction about the whole gateway; else as `transaction`."""
+        async with self.transaction(OFFICE) as tx:
+            yield OfficeTransaction(tx.connection)
 
     @asynccontextmanager
     async def exchange(self) -> AsyncIterator[ExchangeTransaction]:

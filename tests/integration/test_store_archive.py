@@ -189,7 +189,7 @@ async def test_kept_files_that_no_row_names_go_and_all_others_stay(database, tmp
     async with database.transaction(dossier) as tx:
         await insert_document(tx, document)
         body = a_sealed_wire(wire=None, wire_file=outbound)
-        await insert_sealed(tx, a_sealed_row(document.id, body=body))
+        await insert_sealed(tx, [a_sealed_row(document.id, body=body)])
 
     assert await sweep_archive(database, archive) == 0
     assert forgotten in archive.names()

@@ -1,11 +1,15 @@
-"""Documents: pages, moves, timelines without gaps, idempotency keys."""
+"""Documents: pages, timelines without gaps, idempotency keys."""
 
 import asyncio
+import itertools
+import re
+from datetime import timedelta
 
 import asyncpg
 import pytest
 
 from gateway.store.documents import (
+    STATUSES,
     Cursor,
     append_event,
     find_content,
@@ -13,10 +17,18 @@ from gateway.store.documents import (
     insert_document,
     list_documents,
     list_events,
-    move_document,
-    set_document_facts,
 )
-from gateway.store.idempotency import Mismatch, Stored, claim_key, finish_key
+from gateway.store.idempotency import (
+    CLAIM_KEPT,
+    KEPT,
+    InFlight,
+    Mismatch,
+    Stored,
+    claim_key,
+    drop_key,
+    finish_key,
+    forget_old_keys,
+)
 from gateway.store.messages import receive_batch
 from tests.support.store import (
     CLOCK,
@@ -99,27 +111,33 @@ async def test_a_list_can_be_narrowed_by_direction_and_status(database):
     assert ids == [[inbound.document_id], [failed.id], [accepted.id]]
 
 
-async def test_a_move_happens_from_the_named_status_only(database):
+async def test_a_narrowed_list_is_in_order_and_its_pages_follow_each_other(database):
     dossier = await a_dossier(database)
-    [document] = await store(database, dossier, a_document())
-    async with database.transaction(dossier) as tx:
-        assert await move_document(tx, document.id, "accepted", "sealed", now=later(1))
-        assert not await move_document(tx, document.id, "accepted", "sealed", now=later(2))
-        found = await find_document(tx, document.id)
-    assert (found.status, found.updated_at) == ("sealed", later(1))
-
-
-async def test_of_two_that_try_the_same_move_one_wins(database):
-    dossier = await a_dossier(database)
-    [document] = await store(database, dossier, a_document())
-
-    async def move():
+    standing = itertools.cycle(("accepted", "failed", "delivered"))
+    documents = [a_document(created_at=later(n // 3), status=next(standing)) for n in range(10)]
+    await store(database, dossier, *documents)
+    seen, before = [], None
+    while True:
         async with database.transaction(dossier) as tx:
-            return await move_document(tx, document.id, "accepted", "sealed", now=NOW)
+            page = await list_documents(tx, limit=4, before=before, direction="out")
+        if not page:
+            break
+        seen += [document.id for document in page]
+        before = Cursor(page[-1].created_at, page[-1].id)
+    newest_first = sorted(documents, key=lambda one: (one.created_at, one.id), reverse=True)
+    assert seen == [document.id for document in newest_first]
 
-    async with asyncio.TaskGroup() as group:
-        moves = [group.create_task(move()) for _ in range(4)]
-    assert sorted(task.result() for task in moves) == [False, False, False, True]
+
+async def test_where_documents_can_stand_is_what_the_table_takes(database):
+    async with database.exchange_statements() as xtx:
+        constraint = await xtx.connection.fetchval(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conname = 'documents_status_of_direction'"
+        )
+    branches = constraint.partition("WHEN 'in'")[2].partition("WHEN 'out'")
+    found = [re.findall(r"'(\w+)'::text", branch) for branch in (branches[0], branches[2])]
+    taken = [tuple(name for name in each if name not in {"in", "out"}) for each in found]
+    assert dict(zip(("in", "out"), taken, strict=True)) == STATUSES
 
 
 async def test_a_status_of_the_other_direction_is_refused_by_the_database(database):
@@ -132,18 +150,6 @@ async def test_an_outbound_document_without_content_is_refused_by_the_database(d
     dossier = await a_dossier(database)
     with pytest.raises(Exception, match="documents_content_once"):
         await store(database, dossier, a_document(content=None))
-
-
-async def test_facts_learnt_later_are_recorded_and_nothing_else(database):
-    dossier = await a_dossier(database)
-    [document] = await store(database, dossier, a_document())
-    async with database.transaction(dossier) as tx:
-        await set_document_facts(tx, document.id, number="F-2", flags=("a", "b"))
-        await set_document_facts(tx, document.id)
-        found = await find_document(tx, document.id)
-        with pytest.raises(TypeError, match="status"):
-            await set_document_facts(tx, document.id, status="delivered")
-    assert (found.number, found.flags, found.status) == ("F-2", ("a", "b"), "accepted")
 
 
 async def test_a_timeline_is_numbered_without_gaps_whoever_writes(database):
@@ -188,34 +194,61 @@ async def test_a_timeline_cannot_be_rewritten(database, statement):
 
 async def test_a_repeated_request_gets_the_first_answer(database):
     dossier = await a_dossier(database)
-    document_id = CLOCK.uuid()
+    answer = Stored(status=202, body=b"{}", document_id=CLOCK.uuid(), location="/x", sealed=True)
     async with database.transaction(dossier) as tx:
         assert await claim_key(tx, "k", b"body", now=NOW) is None
-        await finish_key(tx, "k", 202, b"{}", document_id)
+        await finish_key(tx, "k", answer)
     async with database.transaction(dossier) as tx:
-        assert await claim_key(tx, "k", b"body", now=NOW) == Stored(202, b"{}", document_id)
+        assert await claim_key(tx, "k", b"body", now=NOW) == answer
         assert await claim_key(tx, "k", b"other", now=NOW) == Mismatch()
     async with database.transaction(await a_dossier(database)) as tx:
         assert await claim_key(tx, "k", b"other", now=NOW) is None
 
 
-async def test_two_requests_with_one_key_at_once_do_the_work_once(database):
+async def test_while_a_request_is_carried_out_its_key_is_in_flight_and_nobody_waits(database):
+    dossier, answer = await a_dossier(database), Stored(status=202, body=b"{}")
+    async with database.transaction(dossier) as first:
+        assert await claim_key(first, "k", b"body", now=NOW) is None
+        async with database.transaction(dossier) as second:
+            assert await claim_key(second, "k", b"body", now=NOW) == InFlight()
+            assert await claim_key(second, "other", b"body", now=NOW) is None
+        await finish_key(first, "k", answer)
+    async with database.transaction(dossier) as tx:
+        assert await claim_key(tx, "k", b"body", now=NOW) == answer
+
+
+async def test_a_committed_claim_is_in_flight_until_it_is_finished_dropped_or_its_owner_died(
+    database,
+):
     dossier = await a_dossier(database)
-    answers = []
 
-    async def request():
+    async def claim(at):
         async with database.transaction(dossier) as tx:
-            stored = await claim_key(tx, "k", b"body", now=NOW)
-            if stored is None:
-                await asyncio.sleep(0.05)
-                await finish_key(tx, "k", 202, b"{}", None)
-            answers.append(stored)
+            return await claim_key(tx, "k", b"body", now=at)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(4):
-            group.create_task(request())
-    assert answers.count(None) == 1
-    assert answers.count(Stored(202, b"{}", None)) == 3
+    assert await claim(NOW) is None
+    assert await claim(NOW) == InFlight()
+    async with database.transaction(dossier) as tx:
+        await drop_key(tx, "k")
+    assert await claim(NOW) is None
+    assert await claim(NOW + CLAIM_KEPT) == InFlight()
+    assert await claim(NOW + CLAIM_KEPT + timedelta(seconds=1)) is None
+
+
+async def test_keys_are_forgotten_after_a_week_whosever_they_are(database):
+    for at in (NOW - KEPT - timedelta(seconds=1), NOW - KEPT):
+        async with database.transaction(await a_dossier(database)) as tx:
+            await claim_key(tx, "k", b"body", now=at)
+    assert await forget_old_keys(database, now=NOW) == 1
+    assert await forget_old_keys(database, now=NOW) == 0
+
+
+async def test_the_office_has_keys_of_its_own(database):
+    dossier = await a_dossier(database)
+    async with database.transaction(dossier) as tx:
+        assert await claim_key(tx, "k", b"body", now=NOW) is None
+    async with database.office() as otx:
+        assert await claim_key(otx, "k", b"other", now=NOW) is None
 
 
 async def test_a_key_whose_request_failed_is_free_again(database):

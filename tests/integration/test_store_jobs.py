@@ -124,6 +124,12 @@ async def test_only_claims_of_dead_workers_are_released_and_each_counts(database
         assert await xtx.connection.fetchval(status) == "failed"
 
 
+async def test_the_queue_logs_nothing_about_what_goes_well(database):
+    async with database.exchange() as xtx:
+        await enqueue(xtx, Job.SEND_DOCUMENT, {})
+        assert await xtx.connection.fetchval("SELECT count(*) FROM pgqueuer_log") == 0
+
+
 async def test_what_is_long_past_is_forgotten_and_nothing_else(database):
     now = CLOCK.now()
     async with database.exchange() as xtx:
@@ -132,6 +138,11 @@ async def test_what_is_long_past_is_forgotten_and_nothing_else(database):
         assert await record_failure(xtx, job_id, "one") == 1
         assert await record_failure(xtx, job_id, "two") == 2
         await record_failure(xtx, job_id + 1, "gone")
+        await xtx.connection.execute(
+            "INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, traceback)"
+            " VALUES ($1, 'exception', 0, 'send_document', '{}')",
+            job_id,
+        )
         await prune(xtx, before=now - timedelta(hours=1))
         assert await xtx.connection.fetchval("SELECT count(*) FROM pgqueuer_log") == 1
         await prune(xtx, before=now + timedelta(hours=1))

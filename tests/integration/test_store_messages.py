@@ -1,4 +1,4 @@
-"""What is stored of messages: duplicates, conflicts, repeats, sealed messages and attempts."""
+"""What is stored of received messages: duplicates, conflicts, repeats."""
 
 import asyncio
 from dataclasses import replace
@@ -6,28 +6,19 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from gateway.store.documents import find_document, insert_document
+from gateway.store.documents import find_document
 from gateway.store.jobs import DocumentRef, documents_of
 from gateway.store.messages import (
     Outcome,
     find_by_instance,
     find_message,
-    finish_attempt,
-    insert_sealed,
-    list_attempts,
     list_messages,
     receive_batch,
-    record_receipt,
-    replace_sealed,
-    start_attempt,
 )
 from tests.support.store import (
     CLOCK,
     NOW,
-    a_document,
     a_dossier,
-    a_sealed_row,
-    a_sealed_wire,
     an_inbound_row,
     later,
     until,
@@ -260,79 +251,3 @@ async def test_a_message_with_names_of_any_length_is_stored(database):
 
 async def test_an_empty_batch_is_no_work(database):
     assert await receive(database) == []
-
-
-async def test_a_sealed_message_keeps_its_identity_when_its_encryption_is_renewed(database):
-    dossier = await a_dossier(database)
-    document, row = a_document(), None
-    async with database.transaction(dossier) as tx:
-        await insert_document(tx, document)
-        row = a_sealed_row(document.id)
-        await insert_sealed(tx, row)
-        await replace_sealed(
-            tx, row.message_row_id, a_sealed_wire(wire=b"renewed", endpoint_certificate=b"new")
-        )
-        message = await find_message(tx, document.id)
-
-    assert message.message_id == row.message_id
-    assert message.wire == b"renewed"
-    assert message.endpoint_certificate == b"new"
-    assert message.signed_references == row.signed_references
-    assert message.signed_metadata == row.body.signed_metadata
-
-
-async def test_the_last_sealed_message_is_the_one_that_carries_the_document(database):
-    dossier = await a_dossier(database)
-    document = a_document()
-    async with database.transaction(dossier) as tx:
-        await insert_document(tx, document)
-        first, second = a_sealed_row(document.id), a_sealed_row(document.id, sealed_at=later(1))
-        await insert_sealed(tx, first)
-        await insert_sealed(tx, second)
-        assert (await find_message(tx, document.id)).id == second.message_row_id
-
-
-async def test_attempts_are_numbered_and_an_interrupted_one_has_no_outcome(database):
-    dossier = await a_dossier(database)
-    document = a_document()
-    row = a_sealed_row(document.id)
-    async with database.transaction(dossier) as tx:
-        await insert_document(tx, document)
-        await insert_sealed(tx, row)
-        assert await start_attempt(tx, row.message_row_id, now=NOW) == 1
-    async with database.transaction(dossier) as tx:
-        assert await start_attempt(tx, row.message_row_id, now=later(1)) == 2
-        await finish_attempt(
-            tx,
-            row.message_row_id,
-            2,
-            outcome="receipt",
-            now=later(2),
-            answer=b"<Envelope/>",
-            answer_content_type="application/soap+xml",
-        )
-        await record_receipt(
-            tx, row.message_row_id, receipt=b"<R/>", content_type="application/soap+xml"
-        )
-        first, second = await list_attempts(tx, row.message_row_id)
-        message = await find_message(tx, document.id)
-
-    assert (first.outcome, first.finished_at) == (None, None)
-    assert (second.outcome, second.answer, second.finished_at) == (
-        "receipt",
-        b"<Envelope/>",
-        later(2),
-    )
-    assert (message.attempt_count, message.receipt) == (2, b"<R/>")
-
-
-async def test_an_attempt_at_a_foreign_message_is_refused(database):
-    dossier, other = await a_dossier(database), await a_dossier(database)
-    document = a_document()
-    row = a_sealed_row(document.id)
-    async with database.transaction(dossier) as tx:
-        await insert_document(tx, document)
-        await insert_sealed(tx, row)
-    async with database.transaction(other) as tx:
-        with pytest.raises(LookupError):
-            await start_attempt(tx, row.message_row_id, now=NOW)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shutil
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +14,9 @@ import pytest
 from gateway.store import migrate
 from gateway.store.errors import MigrationFailed
 from gateway.store.jobs import queue_on
+from gateway.store.messages import find_message, list_attempts
 from gateway.store.migrate import upgrade
+from gateway.store.pool import Database
 from tests.support.database import schema_of
 
 SCHEMA = Path(__file__).with_name("schema.txt")
@@ -121,7 +124,8 @@ def test_migrations_are_numbered_and_each_depends_on_the_one_before():
     assert [int(name[:4]) for name in NAMES] == list(range(1, len(NAMES) + 1))
 
 
-async def test_an_external_owner_without_superuser_can_migrate_and_work(postgres, empty):
+async def owned_by_no_superuser(empty):
+    """Give the database at *empty* to an owner who is no superuser; return his DSN."""
     connection = await asyncpg.connect(empty)
     name = await connection.fetchval("SELECT current_database()")
     await connection.execute(
@@ -133,7 +137,11 @@ async def test_an_external_owner_without_superuser_can_migrate_and_work(postgres
     await connection.execute(f"ALTER DATABASE {name} OWNER TO plain_owner")
     await connection.execute("ALTER SCHEMA public OWNER TO plain_owner")
     await connection.close()
-    dsn = empty.replace("//gateway@", "//plain_owner@")
+    return empty.replace("//gateway@", "//plain_owner@")
+
+
+async def test_an_external_owner_without_superuser_can_migrate_and_work(empty):
+    dsn = await owned_by_no_superuser(empty)
 
     await upgrade(dsn)
 
@@ -143,3 +151,55 @@ async def test_an_external_owner_without_superuser_can_migrate_and_work(postgres
         assert await connection.fetchval("SELECT count(*) FROM documents") == 0
     finally:
         await connection.close()
+
+
+SENT_BEFORE = """
+INSERT INTO dossiers (id, name, country, is_default, created_at)
+VALUES (gen_random_uuid(), 'A', 'BE', true, now());
+INSERT INTO documents (id, dossier_id, direction, status, sender, receiver, document_type,
+    process, flags, options, content, created_at, updated_at)
+SELECT gen_random_uuid(), id, 'out', 'delivered', 's', 'r', 't', 'p', '{}', '{}', 'x', now(), now()
+FROM dossiers, generate_series(1, 2);
+INSERT INTO messages (id, dossier_id, document_id, direction, message_id, sending_ap, receiving_ap,
+    identity, instance, document_digest, attachment_digest, content_type, wire, wire_length,
+    attachment_offset, attachment_length, transfer_encoding, content_key, compressed, receipt,
+    receipt_content_type, signed_metadata, signed_references, created_at)
+SELECT id, dossier_id, id, 'out', id::text, 's', 'r', '', '', '', '', 't', 'x', 1, 0, 1, 'binary',
+    '', true, '<R/>', 'text/xml', '<smp/>', '[]', now()
+FROM documents;
+INSERT INTO attempts (message_row_id, number, dossier_id, started_at, outcome)
+SELECT id, number, dossier_id, now(), CASE number WHEN 1 THEN 'no-answer' ELSE 'receipt' END
+FROM messages, generate_series(1, 2) AS number;
+"""
+
+
+async def test_receipts_and_answers_of_smps_outlive_their_move_to_other_tables(
+    empty, tmp_path, monkeypatch
+):
+    dsn = await owned_by_no_superuser(empty)
+    old = tmp_path / "migrations"
+    shutil.copytree(str(files("gateway.store") / "migrations"), old)
+    for later in old.glob("00*.sql"):
+        if later.name >= "0009":
+            later.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "files", lambda _package: tmp_path)
+        await upgrade(dsn)
+    connection = await asyncpg.connect(empty)
+    await connection.execute(SENT_BEFORE)
+    await connection.close()
+
+    await upgrade(dsn)
+
+    database = await Database.open(dsn)
+    try:
+        async with database.exchange_statements() as xtx:
+            rows = await xtx.connection.fetch("SELECT id, dossier_id FROM documents")
+        async with database.transaction(rows[0]["dossier_id"]) as tx:
+            sent = [await find_message(tx, row["id"]) for row in rows]
+            first, second = await list_attempts(tx, sent[0].id)
+    finally:
+        await database.close()
+    assert [(one.receipt, one.receipt_content_type) for one in sent] == [(b"<R/>", "text/xml")] * 2
+    assert [one.signed_metadata for one in sent] == [b"<smp/>"] * 2
+    assert (first.answer, second.answer) == (None, b"<R/>")

@@ -2,13 +2,13 @@
 
 from gateway.store.messages.attempts import (
     Attempt,
-    finish_attempt,
+    Ending,
+    finish_attempts,
     list_attempts,
-    record_receipt,
-    start_attempt,
+    start_attempts,
 )
 from gateway.store.messages.received import InboundRow, Outcome, receive_batch
-from gateway.store.messages.sealed import SealedRow, SealedWire, insert_sealed, replace_sealed
+from gateway.store.messages.sealed import SealedRow, SealedWire, insert_sealed
 from gateway.store.messages.stored import (
     StoredMessage,
     find_by_instance,
@@ -18,6 +18,7 @@ from gateway.store.messages.stored import (
 
 __all__ = [
     "Attempt",
+    "Ending",
     "InboundRow",
     "Outcome",
     "SealedRow",
@@ -25,12 +26,10 @@ __all__ = [
     "StoredMessage",
     "find_by_instance",
     "find_message",
-    "finish_attempt",
+    "finish_attempts",
     "insert_sealed",
     "list_attempts",
     "list_messages",
     "receive_batch",
-    "record_receipt",
-    "replace_sealed",
-    "start_attempt",
+    "start_attempts",
 ]

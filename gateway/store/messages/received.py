@@ -42,13 +42,14 @@ class Outcome(StrEnum):
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class InboundRow:
     """A verified message to store; exactly one of *wire* and *wire_file* is given.
 
     *document_digest* stays empty until a comparison was needed; *flags* go to the document.
     *repeats* is the document that this message carries once more: then the message alone is
-    stored, and *document_id* does not count.
+    stored, and *document_id* does not count.  Nobody changes a row; to freeze it would double what
+    it costs to make one for every message.
     """
 
     document_id: UUID
@@ -81,16 +82,7 @@ class InboundRow:
 
 RECEIVE = f"""
 WITH input AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bool[], $5::text[], $6::text[],
-        $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[],
-        $14::bytea[], $15::bytea[], $16::bytea[], $17::text[], $18::bytea[], $19::text[],
-        $20::bigint[], $21::bigint[], $22::bigint[], $23::text[], $24::bytea[], $25::bool[],
-        $26::bytea[], $27::timestamptz[], $28::text[])
-    AS t (id, document_id, dossier_id, is_repeat, message_id, sending_ap,
-        receiving_ap, sender, receiver, document_type, process, instance_identifier, identity,
-        instance, document_digest, attachment_digest, content_type, wire, wire_file,
-        wire_length, attachment_offset, attachment_length, transfer_encoding, content_key,
-        compressed, receipt, received_at, flags)
+    SELECT * FROM unnest($1::arriving_message[])
 ), stored AS (
     INSERT INTO messages (id, document_id, dossier_id, direction, is_repeat, message_id,
         sending_ap, receiving_ap, identity, instance, document_digest, attachment_digest,
@@ -112,8 +104,7 @@ WITH input AS MATERIALIZED (
     INSERT INTO documents (id, dossier_id, direction, status, sender, receiver, document_type,
         process, instance_identifier, flags, options, created_at, updated_at)
     SELECT document_id, dossier_id, 'in', 'received', sender, receiver, document_type, process,
-        instance_identifier, string_to_array(flags, ' '), '{{}}', received_at,
-        received_at
+        instance_identifier, flags, '{{}}', received_at, received_at
     FROM input JOIN stored USING (id) WHERE NOT is_repeat
 ), job AS (
     INSERT INTO pgqueuer (priority, entrypoint, payload, status)
@@ -149,16 +140,16 @@ async def receive_batch(xtx: ExchangeTransaction, rows: Sequence[InboundRow]) ->
 
 
 async def _store(xtx: ExchangeTransaction, rows: Sequence[InboundRow]) -> set[UUID]:
-    columns = _columns(rows)
+    arriving = [_arriving(row) for row in rows]
     for _ in range(DEADLOCK_TRIES_MAX):
         try:
-            return {row["id"] for row in await xtx.connection.fetch(RECEIVE, *columns)}
+            return {row["id"] for row in await xtx.connection.fetch(RECEIVE, arriving)}
         except asyncpg.DeadlockDetectedError:
             # Only the order of the second unique index is left to chance; once more, unless the
             # caller's own transaction is lost with it.
             if xtx.connection.is_in_transaction():
                 raise
-    return {row["id"] for row in await xtx.connection.fetch(RECEIVE, *columns)}
+    return {row["id"] for row in await xtx.connection.fetch(RECEIVE, arriving)}
 
 
 async def _earlier(xtx: ExchangeTransaction, rows: Sequence[InboundRow]) -> dict[bytes, bytes]:
@@ -174,44 +165,35 @@ def _outcome(row: InboundRow, earlier: dict[bytes, bytes]) -> Outcome:
     return Outcome.DUPLICATE if digest == row.attachment_digest else Outcome.CONFLICT
 
 
-def _columns(rows: Sequence[InboundRow]) -> tuple[list[object], ...]:
-    """Return the arguments of RECEIVE: one list for each column."""
-    return tuple(
-        list(column)
-        for column in zip(
-            *(
-                (
-                    row.message_row_id,
-                    row.repeats or row.document_id,
-                    row.dossier_id,
-                    row.repeats is not None,
-                    row.message_id,
-                    row.sending_ap,
-                    row.receiving_ap,
-                    row.sender,
-                    row.receiver,
-                    row.document_type,
-                    row.process,
-                    row.instance_identifier,
-                    identity_key(row.sending_ap, row.message_id),
-                    instance_key(row.sending_ap, row.sender, row.receiver, row.instance_identifier),
-                    row.document_digest,
-                    row.attachment_digest,
-                    row.content_type,
-                    row.wire,
-                    row.wire_file,
-                    row.wire_length,
-                    row.attachment_offset,
-                    row.attachment_length,
-                    row.transfer_encoding,
-                    row.content_key,
-                    row.compressed,
-                    row.receipt,
-                    row.received_at,
-                    " ".join(row.flags),
-                )
-                for row in rows
-            ),
-            strict=True,
-        )
+def _arriving(row: InboundRow) -> tuple[object, ...]:
+    """Return *row* as an `arriving_message`, the type that RECEIVE takes."""
+    return (
+        row.message_row_id,
+        row.repeats or row.document_id,
+        row.dossier_id,
+        row.repeats is not None,
+        row.message_id,
+        row.sending_ap,
+        row.receiving_ap,
+        row.sender,
+        row.receiver,
+        row.document_type,
+        row.process,
+        row.instance_identifier,
+        identity_key(row.sending_ap, row.message_id),
+        instance_key(row.sending_ap, row.sender, row.receiver, row.instance_identifier),
+        row.document_digest,
+        row.attachment_digest,
+        row.content_type,
+        row.wire,
+        row.wire_file,
+        row.wire_length,
+        row.attachment_offset,
+        row.attachment_length,
+        row.transfer_encoding,
+        row.content_key,
+        row.compressed,
+        row.receipt,
+        row.received_at,
+        row.flags,
     )

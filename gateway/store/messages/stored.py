@@ -21,11 +21,22 @@ __all__ = [
     "list_messages",
 ]
 
-COLUMNS = """id, dossier_id, document_id, direction, is_repeat, message_id, sending_ap,
+_OWN_COLUMNS = """id, dossier_id, document_id, direction, is_repeat, message_id, sending_ap,
     receiving_ap, document_digest, attachment_digest, content_type, wire, wire_file, wire_length,
-    attachment_offset, attachment_length, transfer_encoding, content_key, compressed, receipt,
-    receipt_content_type, endpoint_address, endpoint_certificate, smp_url, signed_metadata,
-    signed_references, attempt_count, created_at"""
+    attachment_offset, attachment_length, transfer_encoding, content_key, compressed,
+    endpoint_address, endpoint_certificate, smp_url, signed_references, attempt_count, created_at"""
+
+INBOUND_COLUMNS = f"""{_OWN_COLUMNS}, receipt,
+    NULL::text AS receipt_content_type, NULL::bytea AS signed_metadata"""
+
+_RECEIPT = "FROM attempts a WHERE a.message_row_id = messages.id AND a.outcome = 'receipt' LIMIT 1"
+
+# The receipt for an outbound message is the answer to one of its attempts.
+COLUMNS = f"""{_OWN_COLUMNS},
+    coalesce(receipt, (SELECT answer {_RECEIPT})) AS receipt,
+    CASE direction WHEN 'out' THEN (SELECT answer_content_type {_RECEIPT}) END
+        AS receipt_content_type,
+    (SELECT body FROM smp_answers s WHERE s.sha256 = smp_answer_sha256) AS signed_metadata"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +114,7 @@ async def find_by_instance(
     More than one means that a peer used an instance identifier for several documents.
     """
     rows = await xtx.connection.fetch(
-        f"SELECT {COLUMNS} FROM messages"
+        f"SELECT {INBOUND_COLUMNS} FROM messages"
         " WHERE direction = 'in' AND NOT is_repeat AND instance = $1 ORDER BY created_at, id",
         instance_key(sending_ap, sender, receiver, instance_identifier),
     )
@@ -111,7 +122,7 @@ async def find_by_instance(
 
 
 def stored_message(row: Any) -> StoredMessage:
-    """Make a StoredMessage of a row with COLUMNS."""
+    """Make a StoredMessage of a row with COLUMNS or INBOUND_COLUMNS."""
     values = dict(row)
     if values["signed_references"] is not None:
         values["signed_references"] = msgspec.json.decode(values["signed_references"])

@@ -7,14 +7,20 @@
 DO $roles$
 DECLARE
     role_name text;
+    may_work_under text := CASE
+        WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET'
+    END;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['gateway_app', 'gateway_exchange'] LOOP
-        BEGIN
-            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role_name);
-        EXCEPTION WHEN duplicate_object OR unique_violation THEN
-            NULL;
-        END;
-        IF NOT pg_has_role(current_user, role_name, 'MEMBER') THEN
+        IF to_regrole(role_name) IS NULL THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', role_name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            END;
+        END IF;
+        -- From PostgreSQL 16 on, who creates a role is a member of it, but may not work under it.
+        IF NOT pg_has_role(current_user, role_name, may_work_under) THEN
             EXECUTE format('GRANT %I TO CURRENT_USER', role_name);
         END IF;
     END LOOP;

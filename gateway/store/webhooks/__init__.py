@@ -1,0 +1,1 @@
+"""Webhooks in the database: endpoints with their secrets, deliveries with their attempts."""

@@ -1,7 +1,6 @@
 """The console script `gateway`: finds the verb, imports its module alone, and runs it."""
 
 import argparse
-import ast
 import importlib
 import pkgutil
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 
 from gateway import __version__, commands
 
-_NOT_VERBS = frozenset({"options"})
+_NOT_VERBS = frozenset({"options", "ownkeys", "remote", "running"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(verb: str, words: Sequence[str]) -> int:
     from gateway.commands.options import refuse  # noqa: PLC0415 - `--help` needs none of it
-    from gateway.errors import Fault, Unavailable  # noqa: PLC0415 - as above
+    from gateway.errors import Fault, Kind, Unavailable  # noqa: PLC0415 - as above
     from gateway.settings import BadSettings  # noqa: PLC0415 - as above
+    from gateway.store.errors import StoreError  # noqa: PLC0415 - as above
 
     module = importlib.import_module(f"gateway.commands.{verb}")
     shape = argparse.RawDescriptionHelpFormatter
@@ -46,6 +46,8 @@ def _run(verb: str, words: Sequence[str]) -> int:
         code: int = module.run(args)
     except (BadSettings, Fault, Unavailable) as error:
         return refuse(args, error)
+    except StoreError as error:
+        return refuse(args, Fault(Kind.CONFLICT, "database-unusable", str(error)))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -65,12 +67,14 @@ def _verbs() -> list[str]:
 def _overview() -> str:
     """Return what `gateway --help` prints: each verb with its one line."""
     lines = ["usage: gateway VERB [...]", "", "A Peppol access point. Verbs:", ""]
-    lines += [f"  {verb:<10} {_summary(verb)}" for verb in _verbs()]
+    lines += [f"  {verb:<12} {_summary(verb)}" for verb in _verbs()]
     return "\n".join([*lines, "", "`gateway VERB --help` explains one of them."])
 
 
 def _summary(verb: str) -> str:
     """Return the SUMMARY of a verb, out of its source: importing them all would take seconds."""
+    import ast  # noqa: PLC0415 - only `--help` needs it
+
     source = pkgutil.get_data(commands.__name__, f"{verb}.py") or b""
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "SUMMARY":

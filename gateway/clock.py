@@ -4,7 +4,7 @@ Everything else gets them as arguments or through a `Clock`, so a test can fix t
 can live at the instant of a captured message.
 """
 
-import secrets
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, Self
@@ -42,6 +42,7 @@ class SystemClock:
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:
         self._offset = offset
+        self._offset_ms = offset // timedelta(milliseconds=1)
 
     @classmethod
     def starting_at(cls, instant: datetime | None) -> Self:
@@ -58,14 +59,15 @@ class SystemClock:
 
     def uuid(self) -> UUID:
         """Return a fresh identifier of version 7: milliseconds first, then 74 random bits."""
-        milliseconds = int(self.now().timestamp() * 1000)
-        high = (milliseconds & (1 << 48) - 1) << 16 | 0x7000 | secrets.randbits(12)
-        low = 0b10 << 62 | secrets.randbits(62)
+        milliseconds = time.time_ns() // 1_000_000 + self._offset_ms
+        chance = int.from_bytes(os.urandom(10))
+        high = (milliseconds & (1 << 48) - 1) << 16 | 0x7000 | chance >> 68
+        low = 0b10 << 62 | chance & (1 << 62) - 1
         return UUID(int=high << 64 | low)
 
     def random(self, size: int) -> bytes:
         """Return *size* bytes nobody can guess."""
-        return secrets.token_bytes(size)
+        return os.urandom(size)
 
     def message_id(self, host: str) -> str:
         """Return a fresh message identifier at *host*, without angle brackets.  [RFC5322 §3.6.4]"""

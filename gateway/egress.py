@@ -1,98 +1,54 @@
 """Every outgoing HTTP connection: what may be asked, of whom, how much of it, and for how long.
 
 Addresses come from strangers (service metadata, certificates), so outside the sandbox an address
-must be https on its usual port (revocation lists: http on 80 too), and the machine must be a
-public one. That is judged on the socket address itself, at the moment the socket is made: a
-literal, a name that resolves to a private address and a name that changes its mind between check
-and connection are all the same there. Redirects are never followed, proxies and cookies never used.
+must be https on its usual port (about revocation: http on 80 too), and the machine must be a
+public one; the sandbox may also use its own. That is judged on the socket address itself, at the
+moment the socket is made: a literal, a name that resolves to a private address and a name that
+changes its mind between check and connection are all the same there. Redirects are never
+followed, proxies and cookies never used.
 """
 
+import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterable, Collection, Iterable
+from collections.abc import AsyncIterable, Awaitable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from yarl import URL
 
-from as4.client import HttpAnswer, post_message
+from as4.client import HttpAnswer, describe, post_message
 from as4.compression import inflate
 from as4.errors import DecompressionFailure
+from gateway.addresses import AddressRefused, EgressRules, Purpose, is_public
 from gateway.errors import Unavailable
-from gateway.ports import HttpGetter
+from gateway.ports import HttpAsker, HttpGetter
 
-__all__ = ["AddressRefused", "Egress", "EgressRules", "Purpose", "is_public", "tls_context"]
+__all__ = [
+    "AddressRefused",
+    "Egress",
+    "EgressRules",
+    "Notice",
+    "Purpose",
+    "is_public",
+    "tls_context",
+]
 
 CONNECTIONS_MAX = 32  # LIMIT: messages under way at once; look-ups have a pool of their own.
 CONNECTIONS_PER_HOST_MAX = 8  # LIMIT: one slow access point cannot use up the pool.
 KEEP_ALIVE_SECONDS = 10.0  # LIMIT: shorter than servers do, so that a kept connection is alive.
 CONNECT_SECONDS_MAX = 10.0  # LIMIT: name, connection and TLS; phase4 allows 5 s.
 ANSWER_BYTES_MAX = 1024 * 1024  # LIMIT: a receipt has some 10 KB.
+NOTICE_BYTES_MAX = 1024  # LIMIT: what is read of an answer to a webhook.
+NOTICE_SECONDS_MAX = 1.0  # LIMIT: how long it is waited for, once the status is here.
+ADDRESSES_REMEMBERED = 1024  # LIMIT: addresses of access points that were judged.
 _CHUNK = 64 * 1024
-_NAT64 = IPv6Network("64:ff9b::/96")
-
-
-class Purpose(StrEnum):
-    """What an address is for; each has its own rule for scheme and port."""
-
-    SMP = "smp"
-    AS4 = "as4"
-    CRL = "crl"
-
-
-class AddressRefused(Exception):  # noqa: N818 - it says what happened
-    """An address is not one we connect to; *detail* says why."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EgressRules:
-    """Whom we speak to: *open* is the sandbox, where http, any port and any machine pass."""
-
-    open: bool = False
-    as4_ports: Collection[int] = (443,)
-
-    def check(self, url: str, purpose: Purpose) -> URL:
-        """Return *url*, parsed, if we may connect to it for *purpose*, else raise AddressRefused.
-
-        A literal address is judged here; a name is judged when it is resolved.
-        """
-        try:
-            parsed = URL(url, encoded=True)
-            host, port = parsed.host, parsed.port
-        except ValueError as exc:
-            raise AddressRefused(f"{url!r} is not an address: {exc}") from exc
-        if parsed.scheme not in ("https", "http") or not host or port is None:
-            raise AddressRefused(f"{url!r} is not an https address")
-        if parsed.user is not None or parsed.password is not None or parsed.raw_fragment:
-            raise AddressRefused(f"{url!r} has a user name, password or fragment")
-        if not self.open:
-            self._check_strictly(parsed, host, port, purpose)
-        return parsed
-
-    def _check_strictly(self, url: URL, host: str, port: int, purpose: Purpose) -> None:
-        # The profile wants https on 443; lists are fetched over http, since they are signed.
-        # [PEPPOL-AS4 §2.2.2] [PEPPOL-SMP §4.1] [RFC5280 §8]
-        allowed = {
-            Purpose.SMP: {("https", 443)},
-            Purpose.AS4: {("https", each) for each in self.as4_ports},
-            Purpose.CRL: {("http", 80), ("https", 443)},
-        }[purpose]
-        if (url.scheme, port) not in allowed:
-            wanted = " or ".join(sorted(f"{scheme} on port {each}" for scheme, each in allowed))
-            raise AddressRefused(f"{url.scheme} on port {port} at {host}: {purpose} needs {wanted}")
-        literal = _literal(host)
-        if literal is not None and not is_public(literal):
-            raise AddressRefused(f"{host} is not a public address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +60,25 @@ class WebAnswer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """How a webhook was answered: *head* is how the answer begins."""
+
+    status: int
+    head: bytes
+    retry_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What `ask` posts."""
+
+    content_type: str
+    body: bytes
+
+
 class Egress:
-    """The gateway's HTTP client: `get`, `getter` and `post`; close it at the end.
+    """The gateway's HTTP client: `get`, `getter`, `ask` and `post`; close it at the end.
 
     *resolver* is the machine's own unless a test gives another.
     """
@@ -119,6 +92,8 @@ class Egress:
         resolver: AbstractResolver | None = None,
     ) -> None:
         self.rules = rules
+        # What an address is allowed depends on nothing else: each is judged twice for a message.
+        self._judged = lru_cache(ADDRESSES_REMEMBERED)(rules.check)
         self._post_timeout_seconds = post_timeout_seconds
         self._messages = self._session(tls, resolver)
         self._lookups = self._session(tls, resolver)
@@ -142,28 +117,36 @@ class Egress:
         Raises AddressRefused, or Unavailable when there was no answer, a larger one than
         *bytes_max*, or one that came too late.
         """
-        parsed = self.rules.check(url, purpose)
-        try:
-            async with self._lookups.get(
-                parsed,
-                allow_redirects=False,
-                headers={"Accept-Encoding": "identity"},
-                timeout=_timeout(timeout_seconds),
-            ) as response:
-                body = await _read(response, bytes_max)
-                return WebAnswer(response.status, response.content_type, body)
-        except TimeoutError as exc:
-            raise Unavailable(f"{parsed.host} did not answer in time") from exc
-        except (aiohttp.ClientError, OSError) as exc:
-            raise Unavailable(f"{parsed.host}: {exc}") from exc
+        return await self._ask("GET", url, purpose, bytes_max, timeout_seconds)
+
+    async def ask(
+        self,
+        url: str,
+        purpose: Purpose,
+        *,
+        content_type: str,
+        body: bytes,
+        bytes_max: int,
+        timeout_seconds: float,
+    ) -> WebAnswer:
+        """Return the answer to a question that is posted, as OCSP's; otherwise like `get`.
+
+        [RFC6960 §A.1]
+        """
+        question = _Question(content_type, body)
+        return await self._ask("POST", url, purpose, bytes_max, timeout_seconds, question)
 
     def getter(self, purpose: Purpose) -> HttpGetter:
         """Return what fetches 200 answers for *purpose* alone."""
-        return _Getter(self, purpose)
+        return _Client(self, purpose)
+
+    def asker(self, purpose: Purpose) -> HttpAsker:
+        """Return what posts questions for *purpose* alone and takes 200 answers."""
+        return _Client(self, purpose)
 
     def check(self, url: str) -> None:
         """Raise AddressRefused when *url* is not one that messages are posted to."""
-        self.rules.check(url, Purpose.AS4)
+        self._judged(url, Purpose.AS4)
 
     async def post(
         self, url: str, content_type: str, body: bytes | AsyncIterable[bytes]
@@ -181,6 +164,56 @@ class Egress:
             timeout_seconds=self._post_timeout_seconds,
             answer_bytes_max=ANSWER_BYTES_MAX,
         )
+
+    async def notify(
+        self, url: str, *, headers: Mapping[str, str], body: bytes, timeout_seconds: float
+    ) -> Notice:
+        """Post *body* to the webhook at *url*; return its answer, of which little is read.
+
+        Raises AddressRefused before anything is sent, or Unavailable when no status came in time.
+        """
+        parsed = self.rules.check(url, Purpose.WEBHOOK)
+        try:
+            async with self._messages.post(
+                parsed,
+                data=body,
+                allow_redirects=False,
+                headers={"Accept-Encoding": "identity", **headers},
+                timeout=_timeout(timeout_seconds),
+            ) as response:
+                head = await _read_head(response)
+                return Notice(response.status, head, response.headers.get("Retry-After"))
+        except TimeoutError as exc:
+            raise Unavailable(f"no answer within {timeout_seconds:g} s") from exc
+        except (aiohttp.ClientError, OSError, UnicodeError) as exc:
+            raise Unavailable(describe(exc)) from exc
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        purpose: Purpose,
+        bytes_max: int,
+        timeout_seconds: float,
+        question: _Question | None = None,
+    ) -> WebAnswer:
+        parsed = self.rules.check(url, purpose)
+        headers = {"Accept-Encoding": "identity"}
+        if question is not None:
+            headers["Content-Type"] = question.content_type
+        try:
+            async with self._lookups.request(
+                method,
+                parsed,
+                data=None if question is None else question.body,
+                allow_redirects=False,
+                headers=headers,
+                timeout=_timeout(timeout_seconds),
+            ) as response:
+                body = await _read(response, bytes_max)
+                return WebAnswer(response.status, response.content_type, body)
+        except (aiohttp.ClientError, OSError, UnicodeError) as exc:
+            raise Unavailable(f"{parsed.host}: {describe(exc)}") from exc
 
     def _session(
         self, tls: ssl.SSLContext, resolver: AbstractResolver | None
@@ -208,58 +241,52 @@ class Egress:
         """
         family, kind, protocol, _, endpoint = address
         host = str(endpoint[0]).partition("%")[0]
-        if not self.rules.open and not is_public(ip_address(host)):
-            raise PermissionError(errno.EACCES, f"{host} is not a public address")
+        try:
+            self.rules.check_machine(ip_address(host))
+        except AddressRefused as refusal:
+            raise PermissionError(errno.EACCES, refusal.detail) from refusal
         return socket.socket(family, kind, protocol)
 
 
 @dataclass(frozen=True, slots=True)
-class _Getter:
+class _Client:
+    """One purpose of an egress: only 200 answers count, and a refused address is an outage."""
+
     egress: Egress
     purpose: Purpose
 
     async def get(self, url: str, *, bytes_max: int, timeout_seconds: float) -> bytes:
         """Return the body of a 200 answer, or raise Unavailable."""
-        try:
-            answer = await self.egress.get(
-                url, self.purpose, bytes_max=bytes_max, timeout_seconds=timeout_seconds
-            )
-        except AddressRefused as exc:
-            raise Unavailable(exc.detail) from exc
-        if answer.status != 200:
-            raise Unavailable(f"{url} answered {answer.status}")
-        return answer.body
+        exchange = self.egress.get(
+            url, self.purpose, bytes_max=bytes_max, timeout_seconds=timeout_seconds
+        )
+        return await _body_of(url, exchange)
+
+    async def ask(
+        self, url: str, *, content_type: str, body: bytes, bytes_max: int, timeout_seconds: float
+    ) -> bytes:
+        """Return the body of a 200 answer to *body*, or raise Unavailable."""
+        return await _body_of(
+            url,
+            self.egress.ask(
+                url,
+                self.purpose,
+                content_type=content_type,
+                body=body,
+                bytes_max=bytes_max,
+                timeout_seconds=timeout_seconds,
+            ),
+        )
 
 
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Say whether *address* belongs to the public Internet.
-
-    An IPv6 address that carries an IPv4 one (mapped, 6to4, NAT64, Teredo) is judged by that one.
-    """
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if address.teredo is not None:
-            inner = address.teredo[1]
-        if inner is not None:
-            return is_public(inner)
-        if address.is_site_local:
-            return False
-    return address.is_global and not (address.is_multicast or address.is_reserved)
-
-
-def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that *host* spells, in any way the machine's resolver understands."""
+async def _body_of(url: str, exchange: Awaitable[WebAnswer]) -> bytes:
     try:
-        return ip_address(host.partition("%")[0])
-    except ValueError:
-        pass
-    try:
-        # Short, octal, hexadecimal and single-number forms: 127.1, 0177.0.0.1, 0x7f000001.
-        return IPv4Address(socket.inet_aton(host))
-    except (OSError, UnicodeError):
-        return None
+        answer = await exchange
+    except AddressRefused as exc:
+        raise Unavailable(exc.detail) from exc
+    if answer.status != 200:
+        raise Unavailable(f"{url} answered {answer.status}")
+    return answer.body
 
 
 def tls_context(ca_files: Iterable[Path] = ()) -> ssl.SSLContext:
@@ -279,6 +306,18 @@ def tls_context(ca_files: Iterable[Path] = ()) -> ssl.SSLContext:
 
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds, CONNECT_SECONDS_MAX))
+
+
+async def _read_head(response: aiohttp.ClientResponse) -> bytes:
+    """Return the first bytes of the answer, as far as they come soon; hang up if it goes on."""
+    head = bytearray()
+    with suppress(TimeoutError, aiohttp.ClientError, OSError):
+        async with asyncio.timeout(NOTICE_SECONDS_MAX):
+            while len(head) <= NOTICE_BYTES_MAX and not response.content.at_eof():
+                head += await response.content.read(NOTICE_BYTES_MAX + 1 - len(head))
+    if not response.content.at_eof():
+        response.close()
+    return bytes(head[:NOTICE_BYTES_MAX])
 
 
 async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:

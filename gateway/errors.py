@@ -29,10 +29,16 @@ class Kind(StrEnum):
     """There is no such thing, or it belongs to somebody else."""
     CONFLICT = "conflict"
     """It does not fit the present state."""
+    TOO_SLOW = "too-slow"
+    """The input comes more slowly than we wait for."""
+    TOO_MANY = "too-many"
+    """More than the caller's share; less often it is welcome."""
     REFUSED_BY_PEER = "refused-by-peer"
     """A party outside said no."""
     UNAVAILABLE = "unavailable"
     """Something needed for it is down; try again later."""
+    NOT_INSTALLED = "not-installed"
+    """It needs an optional part of the program; *detail* says which."""
     INTERNAL = "internal"
     """Our own fault."""
 
@@ -57,6 +63,7 @@ class Fault(Exception):  # noqa: N818 - it is what went wrong, not always an err
     """A use case refuses: *kind* for the machine, *code* for good, *detail* for a person.
 
     *code* is a short word in kebab-case that never changes its meaning; clients branch on it.
+    *phase* says how far something got that speaks to others: look-up, certificate, connect, ….
     """
 
     def __init__(
@@ -67,19 +74,37 @@ class Fault(Exception):  # noqa: N818 - it is what went wrong, not always an err
         *,
         errors: Sequence[Problem] = (),
         retry_after_seconds: float | None = None,
+        phase: str | None = None,
     ) -> None:
         super().__init__(detail)
+        self.phase = phase
         self.kind = kind
         self.code = code
         self.detail = detail
         self.errors = tuple(errors)
         self.retry_after_seconds = retry_after_seconds
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let a process beside ours hand it over whole."""
+        return Fault, (self.kind, self.code, self.detail), self.__dict__
+
 
 class Unavailable(Exception):  # noqa: N818 - it names the state of the world, as Fault names the refusal
-    """Something outside is down or busy; ask again after *retry_after_seconds*."""
+    """Something outside is down or busy; ask again after *retry_after_seconds*.
 
-    def __init__(self, detail: str, retry_after_seconds: float = 30.0) -> None:
+    *code* and *phase* are as those of a Fault, where what was asked said so itself.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        retry_after_seconds: float = 30.0,
+        *,
+        code: str = "unavailable",
+        phase: str | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.code = code
+        self.phase = phase
         self.detail = detail
         self.retry_after_seconds = retry_after_seconds

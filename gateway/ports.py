@@ -9,7 +9,7 @@ from typing import Protocol
 
 from as4.client import HttpAnswer
 
-__all__ = ["HttpGetter", "MessagePoster"]
+__all__ = ["HttpAsker", "HttpGetter", "MessagePoster"]
 
 
 class HttpGetter(Protocol):
@@ -20,6 +20,16 @@ class HttpGetter(Protocol):
 
         Raises `gateway.errors.Unavailable` for everything else, a forbidden address included.
         """
+        ...
+
+
+class HttpAsker(Protocol):
+    """Posts questions of a kind whose rules it knows (OCSP, say)."""
+
+    async def ask(
+        self, url: str, *, content_type: str, body: bytes, bytes_max: int, timeout_seconds: float
+    ) -> bytes:
+        """Return the body of the 200 answer to *body*; raises like `HttpGetter.get`."""
         ...
 
 

@@ -12,13 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import filterfalse
 from typing import TextIO
+
+import msgspec
 
 __all__ = ["configure_logging", "reference", "with_reference"]
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HIDDEN_WORDS = frozenset({"key", "password", "secret", "token", "authorization"})
 _TEXT_MAX = 2_000  # LIMIT: characters of one field; a log line is not an archive.
+_NAMES_MAX = 1_024  # LIMIT: field names whose meaning is remembered; our calls have some dozens.
+_BYTES = (bytes, bytearray, memoryview)
+_PLAIN = (bool, int, float, type(None))
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
 _REFERENCE: ContextVar[str] = ContextVar("reference", default="")
 
@@ -38,6 +45,7 @@ def configure_logging(
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of every tick
     # No line shows these, and each message of a peer would pay for them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # noqa: SLF001 - how logging's manual says not to look for the caller
 
 
 def reference() -> str:
@@ -57,24 +65,33 @@ def with_reference(value: str) -> Iterator[None]:
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     """Return what *record* carries beyond the usual, safe to write down."""
+    given = vars(record)
     fields = {
-        name: _safe(name, value)
-        for name, value in vars(record).items()
-        if name not in _OWN_FIELDS and not name.startswith("_")
+        name: _safe(given[name]) if shown else "***"
+        for name in filterfalse(_OWN_FIELDS.__contains__, given)
+        if (shown := _is_shown(name)) is not None
     }
     if current := _REFERENCE.get():
         fields.setdefault("reference", current)
     return fields
 
 
-def _safe(name: str, value: object) -> object:
-    """Return *value* as it may be logged under *name*."""
-    if not _HIDDEN_WORDS.isdisjoint(name.lower().split("_")):
-        return "***"
-    if isinstance(value, bytes | bytearray | memoryview):
-        return f"<{len(value)} bytes>"
-    if value is None or isinstance(value, bool | int | float):
+@lru_cache(_NAMES_MAX)
+def _is_shown(name: str) -> bool | None:
+    """Say whether a field is shown: False if it may hold a secret, None if it is none."""
+    if name.startswith("_"):
+        return None
+    return _HIDDEN_WORDS.isdisjoint(name.lower().split("_"))
+
+
+def _safe(value: object) -> object:
+    """Return *value* as it may be logged."""
+    if isinstance(value, str):
+        return value if len(value) <= _TEXT_MAX else value[:_TEXT_MAX]
+    if isinstance(value, _PLAIN):
         return value
+    if isinstance(value, _BYTES):
+        return f"<{len(value)} bytes>"
     return str(value)[:_TEXT_MAX]
 
 
@@ -84,7 +101,19 @@ def _one_line(text: str) -> str:
 
 
 def _instant(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+    return f"{_second(int(record.created))}.{int(record.msecs):03}+00:00"
+
+
+@lru_cache(1)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _json(line: dict[str, object]) -> str:
+    try:
+        return msgspec.json.encode(line).decode()
+    except (UnicodeEncodeError, OverflowError):  # half a character, or a giant number
+        return _ENCODER.encode(line)
 
 
 class _JsonLines(logging.Formatter):
@@ -100,7 +129,7 @@ class _JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _ENCODER.encode(line)
+        return _json(line)
 
 
 class _TextLines(logging.Formatter):

@@ -24,6 +24,9 @@ from pgqueuer.domain.models import Job as PickedJob
 
 from gateway.clock import Clock
 from gateway.errors import Unavailable
+from gateway.exchange.imports import fail_given_up
+from gateway.store.idempotency import forget_old_keys
+from gateway.store.imports import forget_old_imports
 from gateway.store.jobs import (
     Job,
     claim_slot,
@@ -50,10 +53,10 @@ RETRY_FIRST_SECONDS = 1.0
 RETRY_MAX_SECONDS = 300.0
 """LIMIT: the pause after a failure, doubled each time from the first up to the last."""
 
-CONCURRENT_MAX = 16
+CONCURRENT_MAX = 64
 """LIMIT: how many jobs one worker runs at a time."""
 
-CLAIM_MAX = 8
+CLAIM_MAX = 32
 """LIMIT: how many jobs one claim takes; the queue wants half of CONCURRENT_MAX at most."""
 
 POLL_SECONDS = 30.0
@@ -201,6 +204,10 @@ class Worker:
         async with self._db.exchange() as xtx:
             found = await sweep(xtx, before=now - timedelta(seconds=STUCK_SECONDS))
             await prune(xtx, before=now - REMEMBER)
+        await forget_old_keys(self._db, now=now)
+        async with self._db.exchange_statements() as xtx:
+            await forget_old_imports(xtx, now=now)
+        await fail_given_up(self._db, now=now)
         if found:
             logger.warning("%d documents stood still and have a job again", found)
 

@@ -1,25 +1,37 @@
 """The parts one process is made of, opened in order and closed in reverse."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.app.lookups import build_finder
+from gateway.app.trusts import build_trusts
 from gateway.clock import Clock, SystemClock
 from gateway.egress import Egress, EgressRules, Purpose, tls_context
+from gateway.exchange.checking import Checking
+from gateway.exchange.forms import Forms
+from gateway.rules.checker import Checker
 from gateway.settings import BadSettings, Settings, Stage
 from gateway.store.archive import Archive
 from gateway.store.locks import Locks
 from gateway.store.pool import Database
-from gateway.trust import RevocationLists, Trust, load_ap_anchors, load_key_ring, load_smp_anchors
+from gateway.trust import Trust, load_key_ring
 from smp.client import SmpClient
 
 CONNECTIONS_MAX = 8  # LIMIT: of each role and process; the embedded server takes a hundred.
 
-__all__ = ["Parts", "make_clock", "message_host", "open_parts", "smp_key_files"]
+__all__ = [
+    "Parts",
+    "make_clock",
+    "make_egress",
+    "message_host",
+    "open_parts",
+    "peer_tls",
+    "smp_key_files",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +47,8 @@ class Parts:
     trust: Trust
     publishers: Trust
     finder: SmpClient
+    checking: Checking
+    forms: Forms = field(default_factory=Forms)
 
     @property
     def host(self) -> str:
@@ -45,6 +59,26 @@ class Parts:
 def make_clock(settings: Settings) -> Clock:
     """Return the clock: the machine's, or in a sandbox the one that starts at `clock_at`."""
     return SystemClock.starting_at(settings.clock_at)
+
+
+def make_egress(settings: Settings) -> Egress:
+    """Return the HTTP client that *settings* allow; who asks for it closes it.
+
+    Raises BadSettings.
+    """
+    return Egress(
+        EgressRules(sandbox=settings.stage is Stage.SANDBOX, as4_ports=settings.as4_ports),
+        tls=peer_tls(settings),
+        post_timeout_seconds=settings.send_timeout_seconds,
+    )
+
+
+def peer_tls(settings: Settings) -> ssl.SSLContext:
+    """Return how we speak TLS to peers; raises BadSettings when no authority can be read."""
+    try:
+        return tls_context(settings.peer_tls_ca_files)
+    except OSError as error:
+        raise BadSettings([f"peer_tls_ca_files: {error}"]) from error
 
 
 def message_host(settings: Settings) -> str:
@@ -65,26 +99,19 @@ def smp_key_files(settings: Settings) -> tuple[Path, Path] | None:
 async def open_parts(settings: Settings, dsn: str, clock: Clock) -> AsyncIterator[Parts]:
     """Open the parts of one process on the prepared database at *dsn*.
 
-    Raises BadSettings for files that cannot be read, Unavailable when there is no database.
+    Raises BadSettings for files that cannot be read, Fault for a folder of rules that cannot be
+    read, and Unavailable when there is no database.
     """
-    sandbox = settings.stage is Stage.SANDBOX
-    rules = EgressRules(open=sandbox, as4_ports=settings.as4_ports)
-    egress = Egress(
-        rules,
-        tls=tls_context(settings.peer_tls_ca_files),
-        post_timeout_seconds=settings.send_timeout_seconds,
-    )
-    async with egress:
-        lists = RevocationLists(
+    async with (
+        make_egress(settings) as egress,
+        Checker.open(settings, clock) as checker,
+        Forms() as forms,
+    ):
+        trust, publishers = build_trusts(
+            settings,
+            load_key_ring(settings),
             getter=egress.getter(Purpose.CRL),
-            folder=settings.data_dir / "revocation",
-            stale_grace=timedelta(seconds=settings.revocation_stale_grace_seconds),
-        )
-        accepts = settings.revocation_without_address == "accept"
-        keys = load_key_ring(settings)
-        trust, publishers = (
-            Trust(anchors=anchors, keys=keys, lists=lists, accept_without_address=accepts)
-            for anchors in (load_ap_anchors(settings), load_smp_anchors(settings))
+            asker=egress.asker(Purpose.OCSP),
         )
         db = await Database.open(dsn, max_size=CONNECTIONS_MAX)
         locks = Locks(dsn)
@@ -99,6 +126,10 @@ async def open_parts(settings: Settings, dsn: str, clock: Clock) -> AsyncIterato
                 trust=trust,
                 publishers=publishers,
                 finder=build_finder(settings, egress, publishers),
+                checking=Checking(
+                    checker, accept_uncovered=settings.uncovered_documents == "accept"
+                ),
+                forms=forms,
             )
         finally:
             await locks.close()

@@ -14,32 +14,39 @@ from socket import socket
 
 from aiohttp import web
 
-from gateway.app.listening import CLOSE_SECONDS_MAX, UnderWay, server_tls
+from gateway.app.listening import CLOSE_SECONDS_MAX, ServerTls, UnderWay, server_tls
 from gateway.app.parts import Parts, make_clock, open_parts, smp_key_files
+from gateway.app.reloading import keep_fresh, watched_files
+from gateway.app.webhooks import telling
 from gateway.errors import Unavailable
 from gateway.exchange.delivery import Delivery
+from gateway.exchange.imports import Imports
 from gateway.exchange.inbound import Limits, build_inbound
 from gateway.exchange.outbound import Outbound
 from gateway.exchange.ping import Pinger
 from gateway.exchange.preparation import Preparation
+from gateway.exchange.rehearsal import Rehearsal
 from gateway.exchange.retry import RetryRules
 from gateway.exchange.writer import BatchWriter
 from gateway.settings import Settings, Stage
 from gateway.store.jobs import Job
 from gateway.web.app import ProblemRunner, Services, build_api_app, build_public_app
 from gateway.web.as4 import PATH, As4Endpoint
+from gateway.web.crowd import CrowdRunner
+from gateway.web.intakes import build_intake
 from gateway.web.smp import PREFIX, KeyFiles, OwnEndpoint, StorePublisher, smp_routes
 from gateway.worker import Handler, Worker
 
 JOBS_SECONDS_MAX = 20.0  # LIMIT: what is left to jobs when we stop; they run again anyway.
 BACKLOG_MAX = 1024  # LIMIT: connections that wait to be accepted.
 COLLECT_AFTER = 5_000  # LIMIT: objects made, less those freed, before the collector looks.
+IMPORTS_MAX = 2  # LIMIT: imports that one process works on at a time; the others take turns.
 ENVELOPE_OVERHEAD_BYTES = 64 * 1024
 """What an envelope may add to a document."""
 
 _LOG = logging.getLogger(__name__)
 
-__all__ = ["Listeners", "run_gateway", "run_worker"]
+__all__ = ["Listeners", "run_gateway", "run_worker", "settle_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +57,65 @@ class Listeners:
     api: socket
 
 
+@dataclass(frozen=True, slots=True)
+class _Listening:
+    """The sockets of one process, and what the public one says in a TLS handshake."""
+
+    sockets: Listeners
+    tls: ServerTls | None
+
+
 async def run_gateway(
     settings: Settings,
     dsn: str,
     listeners: Listeners,
     stop: asyncio.Event,
     on_ready: Callable[[], None],
+    look: asyncio.Event | None = None,
 ) -> None:
     """Serve peers and the API, and run jobs if the settings say so, until *stop*.
 
-    *on_ready* is called once everything listens.
+    *on_ready* is called once everything listens; *look*, when set, asks to look at once whether
+    keys or certificates were replaced.  Raises BadSettings.
     """
+    tls = server_tls(settings)
     async with open_parts(settings, dsn, make_clock(settings)) as parts:
         writer = BatchWriter(parts.db)
+        await asyncio.to_thread(parts.trust.keys.prepare)
         async with (
             _background(parts, writer),
+            _fresh_keys(parts, tls, look),
             _jobs(parts, stop, wanted=settings.worker),
-            _serving(parts, writer, listeners, stop),
+            telling(parts, stop, wanted=settings.worker),
+            _serving(parts, writer, _Listening(listeners, tls), stop),
         ):
+            settle_memory()
             on_ready()
             await stop.wait()
             _LOG.info("stopping")
 
 
 async def run_worker(
-    settings: Settings, dsn: str, stop: asyncio.Event, on_ready: Callable[[], None]
+    settings: Settings,
+    dsn: str,
+    stop: asyncio.Event,
+    on_ready: Callable[[], None],
+    look: asyncio.Event | None = None,
 ) -> None:
-    """Run jobs, and nothing else, until *stop*."""
+    """Run jobs, and nothing else, until *stop*; *look* as in `run_gateway`."""
     async with (
         open_parts(settings, dsn, make_clock(settings)) as parts,
         _background(parts, None),
+        _fresh_keys(parts, None, look),
         _jobs(parts, stop, wanted=True),
+        telling(parts, stop, wanted=True),
     ):
+        settle_memory()
         on_ready()
         await stop.wait()
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Let the collector pass over what is here for good: modules, settings, pools.
 
     Looking through all of it again and again cost a fifth of every message.
@@ -117,12 +146,28 @@ async def _background(parts: Parts, writer: BatchWriter | None) -> AsyncIterator
 
 
 @asynccontextmanager
+async def _fresh_keys(
+    parts: Parts, tls: ServerTls | None, look: asyncio.Event | None
+) -> AsyncIterator[None]:
+    """Take up replaced keys and certificates inside the block."""
+    ending = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        looking = group.create_task(keep_fresh(watched_files(parts, tls), ending, look))
+        try:
+            yield
+        finally:
+            ending.set()
+            looking.cancel()
+
+
+@asynccontextmanager
 async def _jobs(parts: Parts, stop: asyncio.Event, *, wanted: bool) -> AsyncIterator[None]:
     """Run the worker inside the block; at the end its jobs have a bounded time."""
     if not wanted:
         yield
         return
-    worker = Worker(parts.db, _handlers(parts), clock=parts.clock)
+    limits = {Job.IMPORT_DOCUMENTS: IMPORTS_MAX}
+    worker = Worker(parts.db, _handlers(parts), clock=parts.clock, limits=limits)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(worker.run(stop))
         try:
@@ -142,12 +187,27 @@ def _handlers(parts: Parts) -> Mapping[Job, Handler]:
         db=parts.db,
         archive=parts.archive,
         clock=parts.clock,
+        checking=parts.checking,
         envelope_bytes_max=settings.document_bytes_max + ENVELOPE_OVERHEAD_BYTES,
     )
     return {
         Job.SEND_DOCUMENT: build_outbound(parts).send,
         Job.PROCESS_RECEIVED: delivery.process_received,
+        Job.IMPORT_DOCUMENTS: _build_imports(parts).work,
     }
+
+
+def _build_imports(parts: Parts) -> Imports:
+    """Put the parts of importing together."""
+    intake = build_intake(
+        parts.settings,
+        db=parts.db,
+        archive=parts.archive,
+        clock=parts.clock,
+        checking=parts.checking,
+        forms=parts.forms,
+    )
+    return Imports(db=parts.db, archive=parts.archive, clock=parts.clock, intake=intake)
 
 
 def build_outbound(parts: Parts) -> Outbound:
@@ -156,7 +216,7 @@ def build_outbound(parts: Parts) -> Outbound:
     preparation = Preparation(
         archive=parts.archive,
         clock=parts.clock,
-        signer=parts.trust.keys.signing,
+        keys=parts.trust.keys,
         host=parts.host,
         inline_bytes_max=settings.inline_bytes_max,
     )
@@ -175,12 +235,18 @@ def build_outbound(parts: Parts) -> Outbound:
             give_up_seconds=settings.send_give_up_seconds,
         ),
         fixed_endpoints=settings.stage is not Stage.PRODUCTION,
+        rehearsal=Rehearsal(
+            trust=parts.trust,
+            clock=parts.clock,
+            host=parts.host,
+            is_live=settings.stage is Stage.PRODUCTION,
+        ),
     )
 
 
 @asynccontextmanager
 async def _serving(
-    parts: Parts, writer: BatchWriter, listeners: Listeners, stop: asyncio.Event
+    parts: Parts, writer: BatchWriter, listening: _Listening, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Listen inside the block; at its end requests under way have a bounded time."""
     under_way = UnderWay(stop)
@@ -188,17 +254,18 @@ async def _serving(
     for app in (public, api):
         under_way.watch(app)
     runners = (
-        web.AppRunner(public, access_log=None, shutdown_timeout=CLOSE_SECONDS_MAX),
+        CrowdRunner(public, shutdown_timeout=CLOSE_SECONDS_MAX),
         ProblemRunner(api, access_log=None, shutdown_timeout=CLOSE_SECONDS_MAX),
     )
     try:
         for runner in runners:
             await runner.setup()
-        tls = server_tls(parts.settings)
+        sockets, tls = listening.sockets, listening.tls
+        context = None if tls is None else tls.context
         await web.SockSite(
-            runners[0], listeners.public, ssl_context=tls, backlog=BACKLOG_MAX
+            runners[0], sockets.public, ssl_context=context, backlog=BACKLOG_MAX
         ).start()
-        await web.SockSite(runners[1], listeners.api, backlog=BACKLOG_MAX).start()
+        await web.SockSite(runners[1], sockets.api, backlog=BACKLOG_MAX).start()
         yield
     finally:
         stop.set()
@@ -263,6 +330,9 @@ def _services(parts: Parts, stop: asyncio.Event) -> Services:
         archive=parts.archive,
         clock=parts.clock,
         settings=parts.settings,
+        checking=parts.checking,
+        forms=parts.forms,
+        locks=parts.locks,
         finder=parts.finder,
         ping=pinger.ping,
         ready=ready,

@@ -1,6 +1,7 @@
 """Running one gateway process from its settings: loop, signals, database, listeners, farewell."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
@@ -46,6 +47,25 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
+def look_on_hangup(stop: asyncio.Event) -> asyncio.Event:
+    """Return the event that SIGHUP sets in the running loop: replaced keys are taken up at once.
+
+    On a terminal the signal says that it was closed, and sets *stop*.
+    """
+    look = asyncio.Event()
+    event = stop if on_terminal() else look
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, event.set)
+    return look
+
+
+def on_terminal() -> bool:
+    """Say whether a person started this process, and its terminal is still there to be closed."""
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
+
+
 @asynccontextmanager
 async def local_database(settings: Settings) -> AsyncIterator[str]:
     """Yield the DSN of the database: the one in the settings, or our own server's.
@@ -66,6 +86,7 @@ async def local_database(settings: Settings) -> AsyncIterator[str]:
 async def serve_alone(settings: Settings, on_ready: Callable[[Addresses], None]) -> None:
     """Run database and gateway in and under this process until a signal asks to stop."""
     stop = stop_on_signals()
+    look = look_on_hangup(stop)
     public, api = (
         bind(address, shared=False) for address in (settings.public_listen, settings.api_listen)
     )
@@ -73,15 +94,17 @@ async def serve_alone(settings: Settings, on_ready: Callable[[Addresses], None])
         async with local_database(settings) as dsn:
             await prepare(settings, dsn, make_clock(settings))
             ready = addresses_of(settings, public, api)
-            await run_gateway(settings, dsn, Listeners(public, api), stop, lambda: on_ready(ready))
+            listeners = Listeners(public, api)
+            await run_gateway(settings, dsn, listeners, stop, lambda: on_ready(ready), look)
 
 
 async def work_alone(settings: Settings, on_ready: Callable[[], None]) -> None:
     """Run jobs alone, on the database of the settings, until a signal asks to stop."""
     stop = stop_on_signals()
+    look = look_on_hangup(stop)
     async with local_database(settings) as dsn:
         await prepare(settings, dsn, make_clock(settings))
-        await run_worker(settings, dsn, stop, on_ready)
+        await run_worker(settings, dsn, stop, on_ready, look)
 
 
 def addresses_of(settings: Settings, public: socket, api: socket) -> Addresses:

@@ -5,12 +5,14 @@ import socket
 
 from as4.certificates import Use, check_certificate
 from as4.errors import FailedAuthentication, UnusableMaterial
+from gateway.app.listening import server_tls
 from gateway.app.lookups import build_resolver
-from gateway.app.parts import make_clock, smp_key_files
+from gateway.app.parts import make_clock, peer_tls, smp_key_files
 from gateway.clock import Clock
 from gateway.settings import BadSettings, Settings, Stage, host_and_port
 from gateway.store.archive import Archive
 from gateway.store.dossiers import ensure_default_dossier
+from gateway.store.eras import follow_cluster
 from gateway.store.leftovers import sweep_archive
 from gateway.store.migrate import upgrade
 from gateway.store.pool import Database, assert_durable
@@ -33,6 +35,7 @@ def check_settings(settings: Settings) -> None:
     check_own_certificate(settings, load_ap_anchors(settings), load_key_ring(settings), now)
     _check_publisher(settings)
     _check_listener(settings)
+    peer_tls(settings)
     build_resolver(settings)
 
 
@@ -53,8 +56,11 @@ def _check_publisher(settings: Settings) -> None:
 
 
 def _check_listener(settings: Settings) -> None:
-    """Raise BadSettings when peers would have to speak to us without TLS.  [PEPPOL-AS4 §2.2.2]"""
-    if settings.stage is Stage.SANDBOX or settings.public_tls_key_file is not None:
+    """Raise BadSettings when peers would have to speak to us without TLS.  [PEPPOL-AS4 §2.2.2]
+
+    Without TLS files the listener speaks plain http: in the sandbox, or to a proxy beside it.
+    """
+    if server_tls(settings) is not None or settings.stage is Stage.SANDBOX:
         return
     host, _ = host_and_port(settings.public_listen)
     if not _is_loopback(host):
@@ -79,17 +85,19 @@ async def prepare(settings: Settings, dsn: str, clock: Clock) -> None:
     Raises NotDurable when its commits could be lost, MigrationFailed, Unavailable.
     """
     await upgrade(dsn)
+    await follow_cluster(dsn)
     db = await Database.open(dsn, max_size=2)
     try:
         await assert_durable(db)
-        dossier = await ensure_default_dossier(
+        await ensure_default_dossier(
             db,
             dossier_id=clock.uuid(),
             name=settings.dossier_name,
             country=settings.country or "",
             now=clock.now(),
+            is_test=settings.stage is not Stage.PRODUCTION,
         )
-        await ensure_first_key(db, dossier.id, clock=clock, settings=settings)
+        await ensure_first_key(db, clock=clock, settings=settings)
         archive = Archive(settings.data_dir / "archive")
         archive.sweep_leftovers()
         await sweep_archive(db, archive)

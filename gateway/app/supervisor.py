@@ -22,7 +22,14 @@ from typing import NoReturn
 
 from gateway.app.parts import make_clock
 from gateway.app.process import Listeners, run_gateway
-from gateway.app.running import Addresses, addresses_of, run_loop, stop_on_signals
+from gateway.app.running import (
+    Addresses,
+    addresses_of,
+    look_on_hangup,
+    on_terminal,
+    run_loop,
+    stop_on_signals,
+)
 from gateway.app.startup import bind, prepare
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedPostgres
@@ -32,7 +39,7 @@ RESTARTS_SECONDS = 60.0
 RESTART_PAUSE_SECONDS = 0.5  # LIMIT: between a death and the next fork.
 READY_SECONDS_MAX = 120.0  # LIMIT: a child that is not ready by then has failed.
 STOP_SECONDS_MAX = 60.0  # LIMIT: children bound their own end; this is for one that hangs.
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 _LOG = logging.getLogger(__name__)
 
@@ -105,6 +112,9 @@ class Supervisor:
         """Replace children that die, until a signal asks to stop."""
         while True:
             number = signal.sigwait(_SIGNALS)
+            if number is signal.SIGHUP and not on_terminal():
+                self._tell_children(number)
+                continue
             if number is not signal.SIGCHLD:
                 return 0
             for pid, status in self._reap():
@@ -114,6 +124,11 @@ class Supervisor:
                     return 1
                 time.sleep(RESTART_PAUSE_SECONDS)
                 self._fork()
+
+    def _tell_children(self, number: signal.Signals) -> None:
+        for pid in self._children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _may_restart(self) -> bool:
         """Note a death, and say whether there were not too many of late."""
@@ -136,6 +151,8 @@ class Supervisor:
         """Be a gateway in this forked process, and end with it."""
         code = 1
         try:
+            # Until the loop listens for it, it has nothing to look at again.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for sibling in self._children.values():
                 os.close(sibling.ready)
@@ -151,6 +168,7 @@ class Supervisor:
 
     async def _serve(self, ready: int) -> None:
         stop = stop_on_signals()
+        look = look_on_hangup(stop)
         asyncio.get_running_loop().add_reader(self._lifeline[0], stop.set)
         public, api = (bind(address, shared=True) for address in self._listen)
         with public, api:
@@ -160,6 +178,7 @@ class Supervisor:
                 Listeners(public, api),
                 stop,
                 lambda: _say_ready(ready),
+                look,
             )
 
     def _wait_ready(self, child: _Child) -> bool:

@@ -1,4 +1,8 @@
-"""`gateway demo`: a whole four-corner Peppol network on this machine, and a story told on it."""
+"""Run a whole four-corner Peppol network on this machine, and tell a story on it.
+
+Without --once it stays up, prints its addresses and trust files, and writes them to
+FOLDER/sandbox.json; docs/SANDBOX.md says how to connect another access point to it.
+"""
 
 import argparse
 import asyncio
@@ -19,8 +23,16 @@ from gateway.commands.options import (
     complain,
     print_json,
 )
-from gateway.sandbox.network import Network, SandboxFailed, remove_network, run_network
-from gateway.sandbox.stories import STORIES, Step, StoryFailed, Telling, sample_invoice
+from gateway.sandbox.description import describe, remove_description, write_description
+from gateway.sandbox.network import (
+    PLAIN_HTTP,
+    Network,
+    SandboxFailed,
+    remove_network,
+    run_network,
+)
+from gateway.sandbox.stories import STORIES, sample_invoice
+from gateway.sandbox.telling import Step, StoryFailed, Telling
 
 Say = Callable[[str], None]
 
@@ -36,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folder", type=Path, help="keep keys, settings and data here (default: a temporary one)"
     )
+    parser.add_argument(
+        "--plain-http", action="store_true", help="AS4 and SMP at http addresses, without TLS"
+    )
     add_json(parser)
 
 
@@ -48,14 +63,24 @@ def run(args: argparse.Namespace) -> int:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         return asyncio.run(_demo(args, folder.resolve()))
-    except SandboxFailed as error:
-        complain(str(error))
+    except ExceptionGroup as group:
+        failed = _failure(group)
+        if failed is None:
+            raise
+        complain(str(failed))
         if args.json:
-            print_json({"story": args.story, "ok": False, "error": str(error)})
+            print_json({"story": args.story, "ok": False, "error": str(failed)})
         return EXIT_REFUSED
     finally:
         if args.folder is None:
             remove_network(folder)
+
+
+def _failure(error: Exception) -> SandboxFailed | None:
+    """Return the first part of the sandbox that did not start, of all that failed at once."""
+    if isinstance(error, ExceptionGroup):
+        return next(filter(None, map(_failure, error.exceptions)), None)
+    return error if isinstance(error, SandboxFailed) else None
 
 
 async def _demo(args: argparse.Namespace, folder: Path) -> int:
@@ -87,17 +112,15 @@ async def _told(
     told: asyncio.Event,
 ) -> int:
     started = time.monotonic()
-    async with run_network(folder, now=SystemClock().now()) as network:
+    extra = PLAIN_HTTP if args.plain_http else None
+    async with run_network(folder, now=SystemClock().now(), extra=extra) as network:
         say(f"The network is up after {time.monotonic() - started:.1f} s.")
         outcome = await _tell(args.story, network, say)
         told.set()
         if args.json:
             print_json(outcome)
         if not args.once:
-            (folder / "invoice.xml").write_bytes(sample_invoice())
-            for line in _what_next(network):
-                say(line)
-            await stopped.wait()
+            await _stay_up(network, say, stopped)
         return EXIT_DONE if outcome["ok"] else EXIT_REFUSED
 
 
@@ -130,28 +153,55 @@ async def _tell(name: str, network: Network, say: Say) -> dict[str, Any]:
     }
 
 
-def _what_next(network: Network) -> list[str]:
-    blue, red = network.corners()
-    trust = network.folder / "pki"
-    host, port = network.locator.address
+async def _stay_up(network: Network, say: Say, stopped: asyncio.Event) -> None:
+    """Say how to join *network*, and keep it up until *stopped*."""
+    facts = await asyncio.to_thread(describe, network)
+    # Under a number of its own: the story has sent the other one.
+    (network.folder / "invoice.xml").write_bytes(sample_invoice("2026-0043"))
+    described = write_description(facts)
+    try:
+        for line in (*_parts(facts), f"  all of this is in {described}", *_what_next(facts)):
+            say(line)
+        await stopped.wait()
+    finally:
+        remove_description(network.folder)
+
+
+def _parts(facts: dict[str, Any]) -> list[str]:
     lines = ["", "The sandbox stays up until Ctrl-C. Its parts:"]
-    for corner in network.corners():
+    for name in ("blue", "red"):
+        corner = facts[name]
         lines += [
-            f"  {corner.role.name:4}  {corner.role.participant.value}  seat {corner.role.seat_id}",
-            f"        AS4 {corner.as4_url}   SMP {corner.smp_url}",
-            f"        API {corner.api_url}   key in {corner.folder / 'data' / 'api-key'}",
+            f"  {name:4}  {corner['participant']}  seat {corner['seat_id']}",
+            f"        AS4 {corner['as4']}   SMP {corner['smp']}",
+            f"        certificate {corner['certificate']}",
+            f"        API {corner['api']}   key in {corner['api_key_file']}",
         ]
+    trust, stores = Path(facts["pki"]), facts["truststores"]
+    names = ", ".join(Path(path).name for path in facts["certificates"].values())
+    java = ", ".join(Path(stores[name]).name for name in ("ap", "smp", "tls"))
     return [
         *lines,
-        f"  DNS   {host}:{port}, zone {network.locator.zone}",
-        f"  trust {trust}/root.cert.pem, ap-ca.cert.pem, smp-ca.cert.pem, tls-ca.cert.pem",
+        f"  DNS   {facts['dns']}, zone {facts['zone']}",
+        f"  trust {trust}/{names}",
+        f"        for Java: {trust}/{java} (password {stores['password']})",
+        f"  CRL   {', '.join(facts['crl'].values())}",
+        f"  visitors register at {facts['control']}, published at {facts['visitors_smp']}",
+    ]
+
+
+def _what_next(facts: dict[str, Any]) -> list[str]:
+    config, receiver = facts["blue"]["config"], facts["red"]["participant"]
+    return [
         "",
         "Try, in another terminal:",
-        f"  gateway lookup {red.role.participant.value} --config {blue.config}",
-        f"  gateway ping {red.role.participant.value} --config {blue.config}",
-        f"  gateway send {network.folder}/invoice.xml --to {red.role.participant.value} --watch \\",
-        f"      --config {blue.config}",
-        f"  gateway pki issue PBE000009 --pki {trust} --out peer",
+        f"  gateway lookup {receiver} --config {config}",
+        f"  gateway ping {receiver} --config {config}",
+        f"  gateway send {facts['invoice']} --to {receiver} --watch \\",
+        f"      --config {config}",
+        f"  gateway sandbox show red.as4 --folder {facts['folder']}",
+        f"  gateway pki issue PBE000009 --pki {facts['pki']} --out peer",
+        "docs/SANDBOX.md says how to connect an access point of your own.",
     ]
 
 

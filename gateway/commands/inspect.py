@@ -7,11 +7,20 @@ not checked.  Exit code 0: all that could be checked is good; 1: something in th
 
 import argparse
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from as4.certificates import Anchors, load_key
+from as4.certificates import (
+    CURVE_KEYS,
+    Anchors,
+    Certificate,
+    PrivateKey,
+    load_curve_key,
+    load_key,
+)
 from as4.dump import read_dump
 from as4.errors import As4Error, Unreadable, UnusableMaterial
 from as4.inspection import Kind, Known, Problem, Report, Sent, describe, inspect, read_request
@@ -85,7 +94,7 @@ def _known(args: argparse.Namespace) -> Known:
     if args.key is not None:
         password = None if args.key_password is None else args.key_password.encode()
         try:
-            key, certificate = load_key(_read(args.key, MATERIAL_BYTES_MAX), password)
+            key, certificate = _load_key(_read(args.key, MATERIAL_BYTES_MAX), password)
         except UnusableMaterial as error:
             raise BadSettings([f"--key {args.key}: {error}"]) from error
     return Known(
@@ -98,12 +107,32 @@ def _known(args: argparse.Namespace) -> Known:
     )
 
 
+def _load_key(data: bytes, password: bytes | None) -> tuple[PrivateKey, Certificate | None]:
+    """Return the key in *data*, of either suite; raises UnusableMaterial in the words of RSA."""
+    try:
+        return load_key(data, password)
+    except UnusableMaterial:
+        with suppress(UnusableMaterial):
+            return load_curve_key(data, password)
+        raise
+
+
+def _load_anchors(files: list[bytes]) -> Anchors:
+    """Return the authorities in *files*, of either suite; else as `_load_key`."""
+    try:
+        return Anchors.load(*files)
+    except UnusableMaterial:
+        with suppress(UnusableMaterial):
+            return Anchors.load(*files, kinds=CURVE_KEYS)
+        raise
+
+
 def _anchors(files: list[Path]) -> Anchors | None:
     """Return the authorities in *files*; that of metadata publishers vouches for no message."""
     if not files:
         return None
     try:
-        given = Anchors.load(*(_read(file, MATERIAL_BYTES_MAX) for file in files))
+        given = _load_anchors([_read(file, MATERIAL_BYTES_MAX) for file in files])
     except UnusableMaterial as error:
         raise BadSettings([f"--trust: {error}"]) from error
     # The authorities of a stage are told apart by their names alone.  [PEPPOL-PKI]
@@ -111,7 +140,7 @@ def _anchors(files: list[Path]) -> Anchors | None:
         each for each in given.issuers
         if _PUBLISHERS not in each.subject.rfc4514_string().upper()
     )  # fmt: skip
-    return Anchors(given.roots, issuers)
+    return replace(given, issuers=issuers)
 
 
 def _instant(text: str | None) -> datetime | None:

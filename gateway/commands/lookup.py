@@ -1,33 +1,36 @@
 """Find where a participant takes a document type, as the gateway would before sending.
 
 The question goes to DNS and SMP themselves, with the trust and the zone of the settings; no gateway
-has to run.
+has to run.  With `--url` a gateway that runs is asked instead, and says what it finds.
 """
 
 import argparse
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from gateway.app.lookups import build_finder
-from gateway.app.parts import make_clock
+from gateway.app.parts import make_clock, make_egress
+from gateway.app.trusts import build_trusts
+from gateway.client import GatewayClient
 from gateway.commands.options import (
     EXIT_DONE,
     EXIT_USAGE,
-    add_config,
+    add_client,
+    add_dossier,
     add_setting,
+    api_access,
     load_settings,
     refuse,
     report,
 )
-from gateway.egress import Egress, EgressRules, Purpose, tls_context
+from gateway.egress import Purpose
 from gateway.errors import Fault, Kind
 from gateway.exchange.lookup import describe_receiver, usual_process
-from gateway.settings import Settings, Stage
-from gateway.trust import RevocationLists, Trust, load_key_ring, load_smp_anchors
+from gateway.settings import Settings
+from gateway.trust import load_key_ring
 from ubl.errors import BadIdentifier
 from ubl.identifiers import INVOICE, DocumentTypeId, ParticipantId, ProcessId
 
@@ -43,12 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--process", metavar="ID", help="with its scheme (default: that of the document type)"
     )
-    add_config(parser)
+    add_client(parser)
+    add_dossier(parser)
     add_setting(parser, "stage", "sml_zone", "dns_servers")
 
 
 def run(args: argparse.Namespace) -> int:
     """Look up and return the exit code."""
+    if args.setting_url is not None:
+        report(args, asyncio.run(_ask(args)), _lines)
+        return EXIT_DONE
     settings = load_settings(args)
     try:
         participant = ParticipantId.parse(args.participant)
@@ -65,35 +72,26 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+async def _ask(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what the gateway at `--url` finds."""
+    url, key = api_access(args)
+    async with GatewayClient(url, key, dossier=args.dossier) as client:
+        return await client.lookup(args.participant, args.document_type, args.process)
+
+
 async def _look_up(
     settings: Settings,
     participant: ParticipantId,
     document_type: DocumentTypeId,
     process: ProcessId,
 ) -> dict[str, Any]:
-    egress = Egress(
-        EgressRules(open=settings.stage is Stage.SANDBOX, as4_ports=settings.as4_ports),
-        tls=tls_context(settings.peer_tls_ca_files),
-        post_timeout_seconds=settings.send_timeout_seconds,
-    )
-    async with egress:
-        finder = build_finder(settings, egress, _publishers(settings, egress))
+    async with make_egress(settings) as egress:
+        getter, asker = egress.getter(Purpose.CRL), egress.asker(Purpose.OCSP)
+        keys = load_key_ring(settings)
+        _, publishers = build_trusts(settings, keys, getter=getter, asker=asker)
+        finder = build_finder(settings, egress, publishers)
         now = make_clock(settings).now()
         return await describe_receiver(finder, participant, document_type, process, now=now)
-
-
-def _publishers(settings: Settings, egress: Egress) -> Trust:
-    """Return who may sign metadata."""
-    return Trust(
-        anchors=load_smp_anchors(settings),
-        keys=load_key_ring(settings),
-        lists=RevocationLists(
-            getter=egress.getter(Purpose.CRL),
-            folder=settings.data_dir / "revocation",
-            stale_grace=timedelta(seconds=settings.revocation_stale_grace_seconds),
-        ),
-        accept_without_address=settings.revocation_without_address == "accept",
-    )
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:

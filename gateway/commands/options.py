@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from gateway.errors import Fault, Kind, Problem, Unavailable
 from gateway.settings import BadSettings, Settings, keys
@@ -57,6 +58,13 @@ def add_client(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="file with the API key (default: GATEWAY_API_KEY, else data_dir/api-key)",
+    )
+
+
+def add_dossier(parser: argparse.ArgumentParser) -> None:
+    """Declare `--dossier`, for a command that asks a gateway about somebody's books."""
+    parser.add_argument(
+        "--dossier", type=UUID, metavar="ID", help="whose books (default: the key's only ones)"
     )
 
 
@@ -131,7 +139,7 @@ def exit_code(error: Fault | Unavailable | BadSettings) -> int:
     """Return the exit code that stands for *error*."""
     if isinstance(error, BadSettings):
         return EXIT_USAGE
-    if isinstance(error, Unavailable) or error.kind is Kind.UNAVAILABLE:
+    if isinstance(error, Unavailable) or error.kind in (Kind.UNAVAILABLE, Kind.TOO_MANY):
         return EXIT_TEMPORARY
     return EXIT_REFUSED
 
@@ -147,16 +155,17 @@ def refuse(
     """
     facts: dict[str, Any] = {"ok": False, "error": str(error)}
     problems: Sequence[Problem] = ()
-    if isinstance(error, Fault):
+    if isinstance(error, BadSettings):
+        facts["code"] = "bad-settings"
+    else:
         facts["code"] = error.code
+        if error.phase:
+            facts["phase"] = error.phase
+    if isinstance(error, Fault):
         problems = error.errors
         facts["errors"] = [
             {name: getattr(problem, name) for name in Problem.__slots__} for problem in problems
         ]
-    elif isinstance(error, BadSettings):
-        facts["code"] = "bad-settings"
-    else:
-        facts["code"] = "unavailable"
     complain("\n".join(error.problems) if isinstance(error, BadSettings) else str(error))
     for problem in problems:
         place = f"{problem.location}: " if problem.location else ""

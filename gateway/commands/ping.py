@@ -15,6 +15,7 @@ from gateway.commands.options import (
     EXIT_REFUSED,
     EXIT_TEMPORARY,
     add_client,
+    add_dossier,
     api_access,
     report,
 )
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `ping`."""
     parser.add_argument("participant", metavar="ID", help="participant, as 0208:0123456749")
     add_client(parser)
+    add_dossier(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,10 +41,14 @@ def run(args: argparse.Namespace) -> int:
 
 async def _ping(args: argparse.Namespace) -> dict[str, Any]:
     url, key = api_access(args)
-    async with GatewayClient(url, key) as client:
+    async with GatewayClient(url, key, dossier=args.dossier) as client:
         return await client.ping(args.participant)
 
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:
-    verdict = "answered with a receipt" if facts["ok"] else f"did not: {facts['detail']}"
+    verdict = (
+        "answered with a receipt"
+        if facts["ok"]
+        else f"did not ({facts['phase']}): {facts['detail']}"
+    )
     return [f"{facts['access_point']} at {facts['address']} {verdict} ({facts['milliseconds']} ms)"]

@@ -1,21 +1,37 @@
-"""`gateway pki`: make a sandbox's authorities, and certificates for other access points."""
+"""`gateway pki`: our own certificates, and a private PKI for a sandbox.
+
+`status`, `request`, `install` and `rotate` are about the keys of the gateway whose settings they
+read; `init` and `issue` make a sandbox's authorities, and certificates for other access points.
+"""
 
 import argparse
 from pathlib import Path
 from typing import Any
 
 from gateway.clock import SystemClock
-from gateway.commands.options import EXIT_DONE, EXIT_USAGE, add_json, complain, report
+from gateway.commands.options import (
+    EXIT_DONE,
+    EXIT_USAGE,
+    add_client,
+    add_config,
+    add_json,
+    complain,
+    report,
+)
 from gateway.sandbox import pki as authorities
+from gateway.sandbox.truststores import PASSWORD, write_truststores
 from ubl.identifiers import is_seat_id
 
-SUMMARY = "make a private PKI for a sandbox, and issue certificates from it"
-PASSWORD = "sandbox"  # noqa: S105 - protects nothing: a sandbox's PKCS#12 files must have one
+SUMMARY = "look after our own certificates, or make a private PKI for a sandbox"
+
+_Verbs = Any
+"""What `add_subparsers` returns; argparse keeps its type to itself."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `pki init` and `pki issue`."""
-    verbs = parser.add_subparsers(dest="what", required=True, metavar="init|issue")
+    """Declare the verbs of `pki`."""
+    verbs = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    _add_own_keys(verbs)
     init = verbs.add_parser("init", help="make a root, an AP CA, an SMP CA and a TLS CA")
     init.add_argument("folder", type=Path, help="folder to make; refused when it holds a PKI")
     init.add_argument(
@@ -29,14 +45,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     issue.add_argument("--out", type=Path, default=Path(), help="folder to write into (default: .)")
     issue.add_argument("--days", type=int, default=authorities.LEAF_DAYS, help="days of validity")
     issue.add_argument("--organisation", default="Sandbox", help="O of the subject")
-    issue.add_argument("--password", default=PASSWORD, help=f"of the PKCS#12 file ({PASSWORD})")
+    issue.add_argument("--password", default=PASSWORD, help=f"of PKCS#12 files ({PASSWORD})")
     for verb in (init, issue):
         add_json(verb)
 
 
+def _add_own_keys(verbs: _Verbs) -> None:
+    """Declare the verbs about our own keys."""
+    status = verbs.add_parser("status", help="show each certificate of our own, and what is due")
+    status.add_argument(
+        "--online", action="store_true", help="ask for revocation now, not only what is kept"
+    )
+    add_client(status)
+    request = verbs.add_parser("request", help="make a new AP key, and a request for the authority")
+    request.add_argument("--organisation", help="O of the subject; by default as it is now")
+    install = verbs.add_parser("install", help="check the certificate that came back, and keep it")
+    install.add_argument("file", type=Path, help="PEM, DER, PKCS#7 or PKCS#12")
+    install.add_argument(
+        "--password-file", type=Path, metavar="FILE", help="file with the password of a PKCS#12"
+    )
+    rotate = verbs.add_parser("rotate", help="let the installed key sign and be published")
+    rotate.add_argument("--plan", action="store_true", help="say what happens when, and do nothing")
+    for each in (request, install, rotate):
+        add_config(each)
+
+
 def run(args: argparse.Namespace) -> int:
     """Do what was asked; return the exit code."""
-    return _init(args) if args.what == "init" else _issue(args)
+    if args.what in ("init", "issue"):
+        return _init(args) if args.what == "init" else _issue(args)
+    from gateway.commands import ownkeys  # noqa: PLC0415 - with it come all parts of a gateway
+
+    return ownkeys.run(args)
 
 
 def _init(args: argparse.Namespace) -> int:
@@ -76,6 +116,7 @@ def _issue(args: argparse.Namespace) -> int:
     bundle.write_bytes(
         identity.pkcs12(args.password, [pki.ap_ca.certificate, pki.root.certificate])
     )
+    stores = write_truststores(pki, args.out, password=args.password)
     leaf = identity.certificate
     report(
         args,
@@ -84,6 +125,7 @@ def _issue(args: argparse.Namespace) -> int:
             "certificate": str(certificate),
             "key": str(key),
             "pkcs12": str(bundle),
+            "truststores": {name: str(path) for name, path in stores.items()},
             "serial": f"{leaf.serial_number:x}",
             "expires_at": leaf.not_valid_after_utc.isoformat(),
         },

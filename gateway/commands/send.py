@@ -1,4 +1,6 @@
-"""Send a UBL document through a running gateway, and follow it.
+"""Send a document through a running gateway, and follow it.
+
+FILE is UBL, or an invoice in the JSON form of the API, which the gateway turns into UBL.
 
 The receiver stands in the document. With --to the gateway also checks that it is the one you mean,
 and refuses the document if not; it never sends a document to somebody it does not name.
@@ -22,13 +24,14 @@ from gateway.commands.options import (
     EXIT_USAGE,
     Progress,
     add_client,
+    add_dossier,
     api_access,
     refuse,
     report,
 )
 from gateway.errors import Fault, Kind
 
-SUMMARY = "send a UBL document, and with --watch follow it until it is delivered"
+SUMMARY = "send a document, and with --watch follow it until it is delivered"
 
 _WATCH_SECONDS = 600.0
 _CERTIFICATE_BYTES_MAX = 64 * 1024  # LIMIT: a certificate has 2 KB.
@@ -38,7 +41,7 @@ _EXITS = {"delivered": EXIT_DONE, "uncertain": EXIT_TEMPORARY, "waiting": EXIT_T
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of `send`."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="UBL document, UTF-8")
+    parser.add_argument("file", type=Path, metavar="FILE", help="UBL document, or the JSON form")
     parser.add_argument(
         "--to", metavar="ID", help="receiver you mean, as 0208:0123456749; another is refused"
     )
@@ -55,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="idempotency key: the same key and document are sent once (default: a fresh one)",
     )
+    parser.add_argument(
+        "--duplicate", action="store_true", help="send it although its number was sent before"
+    )
     parser.add_argument("--endpoint", metavar="URL", help="send here, without a look-up")
     parser.add_argument(
         "--certificate",
@@ -63,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="certificate of the access point at --endpoint, PEM or DER",
     )
     add_client(parser)
+    add_dossier(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,7 +88,13 @@ def run(args: argparse.Namespace) -> int:
 async def _send(args: argparse.Namespace, data: bytes, certificate: bytes | None) -> int:
     url, key = api_access(args)
     progress = Progress(args)
-    async with GatewayClient(url, key) as client:
+    last: list[Event] = []
+
+    def hear(event: Event) -> None:
+        last[:] = [event]
+        _show(args, progress, event)
+
+    async with GatewayClient(url, key, dossier=args.dossier) as client:
         document = await client.send_document(
             data,
             # One for each call: a connection that breaks in the middle may be tried again.
@@ -89,6 +102,7 @@ async def _send(args: argparse.Namespace, data: bytes, certificate: bytes | None
             to=args.to,
             endpoint=args.endpoint,
             certificate=certificate,
+            duplicate=args.duplicate,
         )
         progress.say(f"accepted as {document.id}")
         if not args.watch:
@@ -97,9 +111,9 @@ async def _send(args: argparse.Namespace, data: bytes, certificate: bytes | None
         document = await client.wait_for(
             document.id,
             timeout_seconds=args.timeout,
-            heard=lambda event: _show(args, progress, event),
+            heard=hear,
         )
-    _report(args, document)
+    _report(args, document, last[0] if last else None)
     return _EXITS.get(document.status, EXIT_REFUSED)
 
 
@@ -112,7 +126,8 @@ def _show(args: argparse.Namespace, progress: Progress, event: Event) -> None:
         print(line, flush=True)
 
 
-def _report(args: argparse.Namespace, document: Document) -> None:
+def _report(args: argparse.Namespace, document: Document, last: Event | None = None) -> None:
+    """Say where *document* stands, and by its *last* step how far it came when it ended badly."""
     facts = {
         "document_id": str(document.id),
         "status": document.status,
@@ -121,7 +136,12 @@ def _report(args: argparse.Namespace, document: Document) -> None:
         "message_id": document.message_id,
         "sha256": document.sha256,
     }
-    report(args, facts, [f"{document.id} is {document.status}"])
+    line = f"{document.id} is {document.status}"
+    if last is not None and document.status != "delivered" and "phase" in last.detail:
+        for name in ("phase", "code", "detail"):
+            facts[name] = last.detail.get(name)
+        line += f" ({facts['phase']}: {facts['detail']})"
+    report(args, facts, [line])
 
 
 def _read(path: Path) -> bytes:

@@ -4,21 +4,10 @@ It needs the same settings as `gateway serve`, and the same database and archive
 """
 
 import argparse
-import os
-import sys
 
-from gateway.app import check_settings, run_loop, work_alone
-from gateway.commands.options import (
-    EXIT_DONE,
-    EXIT_REFUSED,
-    add_config,
-    add_setting,
-    complain,
-    load_settings,
-    print_json,
-)
-from gateway.store.errors import StoreError
-from gateway.telemetry import configure_logging
+from gateway.app import run_loop, work_alone
+from gateway.commands.options import EXIT_DONE, add_config, add_setting
+from gateway.commands.running import begin, say_ready
 
 SUMMARY = "run the jobs alone"
 
@@ -30,20 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Work until told to stop; return the exit code.  Raises BadSettings, Unavailable."""
-    settings = load_settings(args)
-    configure_logging(settings.log_level, settings.log_format)
-    check_settings(settings)
+    """Work until told to stop; return the exit code.
+
+    Raises BadSettings, StoreError, Unavailable.
+    """
+    settings = begin(args)
 
     def announce() -> None:
-        if args.json or not sys.stdout.isatty():
-            print_json({"event": "ready", "seat_id": settings.seat_id, "pid": os.getpid()})
-        else:
-            print("The worker is ready. Ctrl-C stops it.", flush=True)
+        say_ready(args, settings, {}, "The worker is ready.")
 
-    try:
-        run_loop(work_alone(settings, announce))
-    except StoreError as error:
-        complain(str(error))
-        return EXIT_REFUSED
+    run_loop(work_alone(settings, announce))
     return EXIT_DONE

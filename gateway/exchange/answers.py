@@ -7,13 +7,13 @@ and a sentence.  An outage gets 503 and never a receipt, so the peer sends again
 
 from dataclasses import dataclass
 
-from as4.certificates import KeyPair
 from as4.errors import As4Error, Unreadable
 from as4.errorsignal import build_error
 from as4.receipt import build_receipt
 from as4.unpack import ReceivedMessage
 from gateway.clock import Clock
 from gateway.errors import Unavailable
+from gateway.trust import KeyRing
 
 SOAP_TYPE = "application/soap+xml; charset=UTF-8"
 TEXT_TYPE = "text/plain; charset=UTF-8"
@@ -31,10 +31,10 @@ class Answer:
 
 
 class Answers:
-    """Builds the answers of one access point: signed with *signer*, identified at *host*."""
+    """Builds the answers of one access point, signed with what *keys* has in use, from *host*."""
 
-    def __init__(self, signer: KeyPair, clock: Clock, host: str) -> None:
-        self._signer = signer
+    def __init__(self, keys: KeyRing, clock: Clock, host: str) -> None:
+        self._keys = keys
         self._clock = clock
         self._host = host
 
@@ -44,7 +44,7 @@ class Answers:
             received,
             message_id=self._clock.message_id(self._host),
             now=self._clock.now(),
-            signer=self._signer,
+            signer=self._keys.signing,
             nonce=self._clock.random(16).hex(),
         )
 
@@ -54,7 +54,7 @@ class Answers:
             error,
             message_id=self._clock.message_id(self._host),
             now=self._clock.now(),
-            signer=self._signer,
+            signer=self._keys.signing,
             nonce=self._clock.random(16).hex(),
         )
         return Answer(200, SOAP_TYPE, body, error.code)

@@ -36,25 +36,18 @@ class EnvelopeScan:
     @property
     def certain(self) -> bool:
         """Whether the envelope surely holds one document; if not, `check_single` must look."""
-        return self._single is not None and self._single.certain
+        if self._single is not None:
+            return self._single.certain
+        return self._reader.header is not None and self._reader.is_surely_alone(self._begin)
 
     def feed(self, piece: bytes) -> None:
         """Take the next *piece* of the envelope."""
         if self._problem is not None:
             return
-        if self._single is not None:
-            self._single.feed(piece)
-            return
-        self._begin += piece
-        try:
-            self._reader.feed(piece)
-        except UblError as problem:
-            self._problem = problem
-            return
-        if self._reader.header is not None:
-            self._count_from(self._reader.payload_offset or 0)
-        elif len(self._begin) > HEADER_BYTES_MAX:
-            self._end_header()
+        if self._reader.header is None:
+            self._read(piece)
+        else:
+            self._count(piece)
 
     def close(self) -> Sbdh:
         """Return the header once the envelope is complete; raise Other for what is wrong."""
@@ -65,17 +58,30 @@ class EnvelopeScan:
         assert self._reader.header is not None
         return self._reader.header
 
+    def _read(self, piece: bytes) -> None:
+        self._begin += piece
+        try:
+            self._reader.feed(piece)
+        except UblError as problem:
+            self._problem = problem
+            return
+        if self._reader.header is None and len(self._begin) > HEADER_BYTES_MAX:
+            self._end_header()
+
     def _end_header(self) -> None:
         try:
             self._reader.close()
         except UblError as problem:
             self._problem = problem
 
-    def _count_from(self, offset: int) -> None:
-        payload, self._begin = self._begin[offset:], b""
-        name = _NAME.match(payload)
-        self._single = _TagCount(name[1] if name else b"")
-        self._single.feed(payload)
+    def _count(self, piece: bytes) -> None:
+        """Count tags in *piece*, and before it in what came with the header."""
+        if self._single is None:
+            payload, self._begin = self._begin[self._reader.payload_offset or 0 :], b""
+            name = _NAME.match(payload)
+            self._single = _TagCount(name[1] if name else b"")
+            self._single.feed(payload)
+        self._single.feed(piece)
 
 
 async def read_header(source: Callable[[], AsyncIterator[bytes]]) -> Sbdh:

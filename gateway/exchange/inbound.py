@@ -12,7 +12,9 @@ written to a spool file as it comes in, and its payload read from there a second
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from as4.certificates import Certificate, Revocation
 from as4.errors import As4Error, FailedAuthentication, FailedDecryption, Unreadable
@@ -61,6 +63,8 @@ class _Case:
     started: float
     message_id: str = ""
     sending_ap: str = ""
+    foreign: bool = False
+    """Whether it is encrypted for a certificate that is not ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,12 +138,16 @@ class Inbound:
         envelope = reader.open_envelope(anchors_check=self.trust.check_signer, now=now)
         case.message_id = envelope.user_message.message_id
         case.sending_ap = envelope.signer.subject_cn
-        await self._check_revocation(envelope.signer)
-        reader.open_attachment(self.trust.keys.opening_key, self.clock.random(CONTENT_KEY_BYTES))
+        await self._check_revocation(envelope.signer, now)
 
-    async def _check_revocation(self, signer: Certificate) -> None:
+        def find(certificate: bytes) -> RSAPrivateKey:
+            case.foreign = self.trust.keys.find_key(certificate) is None
+            return self.trust.keys.opening_key(certificate)
+
+        reader.open_attachment(find, self.clock.random(CONTENT_KEY_BYTES))
+
+    async def _check_revocation(self, signer: Certificate, now: datetime) -> None:
         """Raise FailedAuthentication for a revoked signer, Unavailable when nobody can say."""
-        now = self.clock.now()
         answer = self.trust.cached_revocation(signer, now)
         if answer is None:
             answer = await self.trust.revocation(signer, now)
@@ -180,7 +188,7 @@ class Inbound:
         except As4Error as error:
             case.message_id = case.message_id or error.ref_to_message_id or ""
             answer = self.answers.error(error.about(case.message_id or None))
-            reason = _inner_reason(error)
+            reason = _inner_reason(error, case)
         except Unavailable as outage:
             answer, reason = send_away(outage), outage.detail
         return self._logged(case, answer, reason)
@@ -215,7 +223,7 @@ def build_inbound(  # noqa: PLR0913 - everything that receiving needs, by name
 
     *host* stands behind the @ of our message identifiers.
     """
-    answers = Answers(trust.keys.signing, clock, host)
+    answers = Answers(trust.keys, clock, host)
     bytes_max = limits.envelope_bytes_max
     reception = Reception(
         seat_id=seat_id,
@@ -241,11 +249,11 @@ def printable(text: str) -> str:
     return text[:TEXT_MAX].encode("unicode_escape").decode("ascii")
 
 
-def _inner_reason(error: As4Error) -> str:
+def _inner_reason(error: As4Error, case: _Case) -> str:
     """Return what our log says of *error*: more than the peer may know, less than it sent."""
     cause = error.__cause__
     if isinstance(error, FailedDecryption):
-        return type(cause).__name__ if cause else "DigestOrKey"
+        return "decryption: not for us" if case.foreign else f"decryption: {error.step}"
     if isinstance(cause, BadBusinessHeader):
         # The sentence quotes what was encrypted, which is not for the log.
         return cause.rule

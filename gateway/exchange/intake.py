@@ -1,31 +1,39 @@
-"""A document comes in over the API: read as it arrives, judged, stored with the job that sends it.
+"""A document comes in over the API: read as it arrives, checked, stored with the job that sends it.
 
 Reading keeps a small document in memory and writes a larger one to the archive; only what can be
-routed is stored. Storing is one transaction: document, first step of its timeline, job and
-idempotency key are there together or not at all.
+routed and breaks no rule is stored. Storing is one transaction: document, first steps of its
+timeline, job and idempotency key are there together or not at all.
 """
 
+import asyncio
 import binascii
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from gateway.clock import Clock
 from gateway.errors import Fault, Kind, Problem
+from gateway.exchange.checking import Checking, judge, refusal_of
+from gateway.exchange.forms import Forms
+from gateway.exchange.holding import Held, Holding, Limits
+from gateway.exchange.numbers import guard_number
+from gateway.exchange.repeats import claim, find_answer
 from gateway.exchange.states import Status
-from gateway.store import documents, idempotency, participants
-from gateway.store.archive import Archive, SpoolFile
-from gateway.store.documents import Document, NewDocument
+from gateway.store import documents, participants
+from gateway.store.archive import Archive
+from gateway.store.documents import Document, NewDocument, Step
+from gateway.store.idempotency import Stored, finish_key
 from gateway.store.jobs import DocumentRef, Job, document_job, enqueue_all
 from gateway.store.pool import Database, Transaction
 from ubl.errors import BadIdentifier, MalformedKind, MalformedXml, UblError, UnknownDocument
 from ubl.identifiers import ParticipantId, check_participant
 from ubl.routing import Routing, RoutingReader
 
-__all__ = ["Accepted", "FixedEndpoint", "Intake", "Limits", "Submission", "Upload", "too_large"]
+__all__ = ["Accepted", "FixedEndpoint", "Intake", "Limits", "Submission", "Upload"]
 
+PIECE_BYTES = 64 * 1024  # LIMIT: what is parsed at a time, while nobody else has a turn.
 _ACCEPTED = 202
 _MALFORMED: dict[MalformedKind, tuple[str, str]] = {
     "syntax": ("not-xml", "send the UBL document itself, as well-formed XML"),
@@ -40,25 +48,15 @@ _MALFORMED: dict[MalformedKind, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a document may be, and from when on it is kept in a file, in bytes."""
-
-    document_bytes_max: int
-    inline_bytes_max: int
-
-
-@dataclass(frozen=True, slots=True)
 class Upload:
     """A document as it was handed in: what it says of itself, and its bytes.
 
-    *content* holds a small document, *spool* a large one; *body_sha256* is of all bytes.
+    *body_sha256* is of all bytes.
     """
 
     routing: Routing
-    size_bytes: int
     body_sha256: bytes
-    content: bytes | None
-    spool: SpoolFile | None
+    held: Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,27 @@ class FixedEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What the caller says beside the document: his key for it, its receiver, where to send it."""
+    """What the caller says beside the document: his key for it, its receiver, where to send it.
+
+    *duplicate*: send it although another has its number.  *language* is that of the hints in a
+    refusal; documents of higher *priority* are sent first.
+    """
 
     idempotency_key: str | None = None
     to: ParticipantId | None = None
     endpoint: FixedEndpoint | None = None
+    duplicate: bool = False
+    language: str = "en"
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """A checked document: its row, the steps that begin its timeline, why it is refused, if so."""
+
+    row: NewDocument
+    steps: Sequence[Step]
+    refusal: Fault | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +107,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """Where documents come in; *word* makes the answer that the caller gets."""
+    """Where documents come in; *word* makes the answer that the caller gets.
+
+    Those that come as a form are made into UBL by *forms* before they are read.
+    """
 
     db: Database
     archive: Archive
     clock: Clock
     limits: Limits
+    checking: Checking
+    forms: Forms
     word: Callable[[Document], bytes]
 
     @asynccontextmanager
@@ -110,7 +129,10 @@ class Intake:
         reading = _Reading(self.archive, self.clock.uuid().hex, self.limits)
         try:
             async for chunk in chunks:
-                reading.feed(chunk)
+                for start in range(0, len(chunk), PIECE_BYTES):
+                    if start:
+                        await asyncio.sleep(0)  # others have their turn
+                    reading.feed(chunk[start : start + PIECE_BYTES])
             yield reading.close()
         finally:
             reading.discard()
@@ -119,61 +141,87 @@ class Intake:
         """Store *upload* and the job that sends it, or find that it is stored already.
 
         Raises Fault (INVALID) when the sender is none of the dossier's, the receiver is another
-        than the caller meant, or the key was used for something else.
+        than the caller meant, the key was used for something else, or the document is not valid;
+        CONFLICT when its number was sent before.  What was accepted before under the same key
+        stays accepted.
         """
         _check_receiver(upload.routing, submission.to)
-        name = await upload.spool.keep() if upload.spool is not None else None
+        before = await self._look(dossier_id, upload, submission)
+        if before is not None:
+            return before
+        spool = upload.held.spool
+        name = await spool.keep() if spool is not None else None
         accepted = None
         try:
-            new = self._new_document(
-                upload, submission, name, await self._root_sha256(upload, name)
-            )
+            candidate = await self._check(upload, submission, name)
             async with self.db.transaction(dossier_id) as tx:
-                accepted = await self._store(tx, upload, submission, new)
+                accepted = await self._store(tx, upload, submission, candidate)
         finally:
             # A kept file that no row names would only be swept at the next start.
             if name is not None and (accepted is None or accepted.replayed):
                 self.archive.delete(name)
         return accepted
 
+    async def _look(
+        self, dossier_id: UUID, upload: Upload, submission: Submission
+    ) -> Accepted | None:
+        """Return what was answered before; refuse a sender that is not ours.
+
+        The transaction that stores the document decides again: this spares a check in vain.
+        """
+        key = submission.idempotency_key
+        async with self.db.transaction(dossier_id) as tx:
+            if key is not None:
+                before = await find_answer(tx, key, _fingerprint(upload, submission))
+                if before is not None:
+                    return _accepted_before(before)
+            await _check_sender(tx, upload.routing)
+        return None
+
+    async def _check(self, upload: Upload, submission: Submission, name: str | None) -> _Candidate:
+        """Check what will be sent of *upload*: its root element."""
+        routing = upload.routing
+        size = routing.root_end - routing.root_offset
+        report = await self.checking.check(self._root(upload, name), size)
+        verdict = judge(report)
+        row = self._new_document(upload, submission, name, await self._root_sha256(upload, name))
+        row = replace(row, valid=verdict.valid, report=verdict.report)
+        detail = {
+            "text": f"Accepted: {row.kind} {row.number or ''} for {row.receiver}",
+            "receiver": row.receiver,
+            "warnings": _warnings(routing),
+        }
+        steps = (Step(row.created_at, Status.ACCEPTED, detail), verdict.step(row.created_at))
+        refusal = refusal_of(
+            report,
+            accept_uncovered=self.checking.accept_uncovered,
+            language=submission.language,
+        )
+        return _Candidate(row=row, steps=steps, refusal=refusal)
+
     async def _store(
-        self, tx: Transaction, upload: Upload, submission: Submission, new: NewDocument
+        self, tx: Transaction, upload: Upload, submission: Submission, candidate: _Candidate
     ) -> Accepted:
         key = submission.idempotency_key
         if key is not None:
-            before = await self._claim(tx, key, _fingerprint(upload, submission))
+            fingerprint = _fingerprint(upload, submission)
+            before = await claim(tx, key, fingerprint, now=self.clock.now())
             if before is not None:
-                return before
-        await _check_sender(tx, upload.routing.sender)
-        document = await documents.insert_document(tx, new)
-        detail = {
-            "text": f"Accepted: {document.kind} {document.number or ''} for {document.receiver}",
-            "receiver": document.receiver,
-            "warnings": _warnings(upload.routing),
-        }
-        await documents.append_event(tx, document.id, "accepted", detail, now=new.created_at)
+                return _accepted_before(before)
+        await _check_sender(tx, upload.routing)
+        if candidate.refusal is not None:
+            raise candidate.refusal
+        await guard_number(tx, upload.routing, candidate.row.id, anyway=submission.duplicate)
+        document = await documents.insert_document(tx, candidate.row)
+        await documents.append_steps(tx, document.id, candidate.steps)
         ref = DocumentRef(document.dossier_id, document.id)
-        await enqueue_all(tx, [document_job(Job.SEND_DOCUMENT, ref)])
+        job = document_job(Job.SEND_DOCUMENT, ref, priority=submission.priority)
+        await enqueue_all(tx, [job])
         body = self.word(document)
         if key is not None:
-            await idempotency.finish_key(tx, key, _ACCEPTED, body, document.id)
+            answer = Stored(status=_ACCEPTED, body=body, document_id=document.id)
+            await finish_key(tx, key, answer)
         return Accepted(document_id=document.id, status=_ACCEPTED, body=body, replayed=False)
-
-    async def _claim(self, tx: Transaction, key: str, fingerprint: bytes) -> Accepted | None:
-        """Return the answer that the first request with *key* got; None if this is the first."""
-        claim = await idempotency.claim_key(tx, key, fingerprint, now=self.clock.now())
-        if claim is None:
-            return None
-        if isinstance(claim, idempotency.Mismatch):
-            detail = "this Idempotency-Key was used for another document"
-            raise Fault(Kind.INVALID, "idempotency-key-reused", detail)
-        # Claim and answer are written in one transaction, so none is there without the other.
-        assert claim.document_id is not None
-        assert claim.status is not None
-        assert claim.body is not None
-        return Accepted(
-            document_id=claim.document_id, status=claim.status, body=claim.body, replayed=True
-        )
 
     def _new_document(
         self, upload: Upload, submission: Submission, name: str | None, root_sha256: bytes
@@ -190,70 +238,55 @@ class Intake:
             kind=routing.root_name,
             number=routing.number,
             content_sha256=root_sha256,
+            root_offset=routing.root_offset,
             size_bytes=routing.root_end - routing.root_offset,
             options=_options(submission),
-            content=upload.content,
+            content=upload.held.content,
             content_file=name,
         )
 
     async def _root_sha256(self, upload: Upload, name: str | None) -> bytes:
         """Return the digest of the document from its root's first byte to its last."""
-        start, end = upload.routing.root_offset, upload.routing.root_end
-        if name is None:
-            assert upload.content is not None
-            return hashlib.sha256(memoryview(upload.content)[start:end]).digest()
         digest = hashlib.sha256()
-        async for piece in self.archive.read(name, start, end - start):
+        async for piece in self._root(upload, name):
             digest.update(piece)
         return digest.digest()
+
+    async def _root(self, upload: Upload, name: str | None) -> AsyncIterator[bytes]:
+        """Yield the document from its root's first byte to its last, as it will be sent."""
+        start, end = upload.routing.root_offset, upload.routing.root_end
+        if name is None:
+            assert upload.held.content is not None
+            yield upload.held.content[start:end]
+            return
+        async for piece in self.archive.read(name, start, end - start):
+            yield piece
 
 
 class _Reading:
     """A document that is still arriving."""
 
     def __init__(self, archive: Archive, unique: str, limits: Limits) -> None:
-        self._archive = archive
-        self._unique = unique
-        self._limits = limits
+        self._holding = Holding(archive, unique, limits)
         self._reader = RoutingReader()
         self._digest = hashlib.sha256()
-        self._size = 0
-        self._head = bytearray()
-        self._spool: SpoolFile | None = None
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, or refuse all of it."""
-        self._size += len(chunk)
-        if self._size > self._limits.document_bytes_max:
-            raise too_large(self._limits.document_bytes_max)
+        self._holding.feed(chunk)
+        self._digest.update(chunk)
         with _refusals():
             self._reader.feed(chunk)
-        self._digest.update(chunk)
-        if self._spool is None and len(self._head) + len(chunk) <= self._limits.inline_bytes_max:
-            self._head += chunk
-            return
-        if self._spool is None:
-            self._spool = self._archive.open_spool(self._unique)
-            self._spool.write(bytes(self._head))
-            self._head.clear()
-        self._spool.write(chunk)
 
     def close(self) -> Upload:
         """Return the document, complete."""
         with _refusals():
             routing = self._reader.close()
-        return Upload(
-            routing=routing,
-            size_bytes=self._size,
-            body_sha256=self._digest.digest(),
-            content=bytes(self._head) if self._spool is None else None,
-            spool=self._spool,
-        )
+        return Upload(routing, self._digest.digest(), self._holding.close())
 
     def discard(self) -> None:
         """Remove the file of a large document that nobody kept."""
-        if self._spool is not None:
-            self._spool.discard()
+        self._holding.discard()
 
 
 def _check_receiver(routing: Routing, wanted: ParticipantId | None) -> None:
@@ -261,7 +294,7 @@ def _check_receiver(routing: Routing, wanted: ParticipantId | None) -> None:
     if wanted is not None and wanted != routing.receiver:
         problem = Problem(
             rule="receiver-differs",
-            location="EndpointID of the receiver",
+            location=routing.parties[1],
             message=f"the document goes to {routing.receiver}",
             hint=f"send it to {routing.receiver}, or put {wanted} into the document",
         )
@@ -269,18 +302,26 @@ def _check_receiver(routing: Routing, wanted: ParticipantId | None) -> None:
         raise Fault(Kind.INVALID, "receiver-differs", detail, errors=[problem])
 
 
-async def _check_sender(tx: Transaction, sender: ParticipantId) -> None:
+async def _check_sender(tx: Transaction, routing: Routing) -> None:
     """Refuse a document whose sender is none of the dossier's participants."""
-    registered = await participants.list_participants(tx)
-    if all(each.participant != sender for each in registered):
+    sender = routing.sender
+    if not await participants.is_registered(tx, sender):
         problem = Problem(
             rule="sender-not-ours",
-            location="EndpointID of the sender",
+            location=routing.parties[0],
             message=f"{sender} is not registered here",
             hint=f"register it: PUT /v1/participants/{sender}; or correct the EndpointID",
         )
         detail = f"the document's sender {sender} is none of this dossier's participants"
         raise Fault(Kind.INVALID, "sender-not-ours", detail, errors=[problem])
+
+
+def _accepted_before(answer: Stored) -> Accepted:
+    # What has the fingerprint of a document was answered for one.
+    assert answer.document_id is not None
+    return Accepted(
+        document_id=answer.document_id, status=answer.status, body=answer.body, replayed=True
+    )
 
 
 def _warnings(routing: Routing) -> list[str]:
@@ -328,9 +369,3 @@ def _refusal(error: UblError) -> Fault:
         code, hint, place = f"bad-{kind}", "", ""
     problem = Problem(rule=code, location=place, message=error.detail, hint=hint)
     return Fault(Kind.INVALID, code, str(error), errors=[problem])
-
-
-def too_large(bytes_max: int) -> Fault:
-    """Return the refusal of a document over *bytes_max*."""
-    detail = f"the document has more than {bytes_max} bytes; document_bytes_max sets the limit"
-    return Fault(Kind.TOO_LARGE, "document-too-large", detail)

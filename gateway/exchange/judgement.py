@@ -1,13 +1,17 @@
 """What an access point's answer says about the message we sent: receipt, refusal, or nothing sure.
 
-A signal is read on any HTTP status. It counts only if a valid, unrevoked certificate of the party
-we addressed signed it, and if it names our message; everything else may come from anybody.
+A signal is read on any HTTP status and under any Content-Type. It counts only if a valid,
+unrevoked certificate of the party we addressed signed it, and if it names our message; everything
+else may come from anybody.
 [PEPPOL-AS4 §2.5] [AS4 §5.1.8] [EBBPSIG §3.2]
 """
 
+import logging
+import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from as4.certificates import Certificate, Revocation
 from as4.client import HttpAnswer, TransportFailure
@@ -20,6 +24,10 @@ from gateway.trust import Trust
 __all__ = ["Judgement", "Sent", "judge_answer", "judge_failure"]
 
 TEXT_MAX = 1_000  # LIMIT: characters of a peer's words on our timeline.
+DIGITS_MAX = 9  # LIMIT: of a Retry-After; no pause is as long as that by far.
+
+_LOG = logging.getLogger(__name__)
+_BEFORE_XML = b"\xef\xbb\xbf \t\r\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +47,51 @@ class Judgement:
     signer: Certificate | None = None
 
 
-def judge_failure(failure: TransportFailure) -> Outcome:
-    """Return the outcome of an exchange that broke before an answer was complete."""
-    if failure.sent:
+def judge_failure(exc: Exception) -> Outcome:
+    """Return the outcome of an exchange that broke before an answer was judged.
+
+    What is no TransportFailure is an error of our own. It may carry what the document says, so
+    neither the outcome nor the log has its words.
+    """
+    if not isinstance(exc, TransportFailure):
+        frames = "".join(traceback.format_tb(exc.__traceback__))
+        _LOG.error("an attempt to send failed: %s at\n%s", type(exc).__name__, frames)
+        detail = f"an error of this gateway, {type(exc).__name__}; its log has more"
+        return Outcome(what=What.INTERRUPTED, code="internal-error", detail=detail)
+    if exc.sent:
         what = What.BROKEN_OFF
     else:
-        what = What.TLS_FAILED if failure.phase == "tls" else What.NOT_CONNECTED
-    return Outcome(what=what, code=f"transport-{failure.phase}", detail=failure.detail[:TEXT_MAX])
+        what = What.TLS_FAILED if exc.phase == "tls" else What.NOT_CONNECTED
+    return Outcome(what=what, code=f"transport-{exc.phase}", detail=exc.detail[:TEXT_MAX])
 
 
 async def judge_answer(answer: HttpAnswer, sent: Sent, *, trust: Trust, now: datetime) -> Judgement:
     """Return how *answer* ends the attempt to deliver *sent*."""
-    if "xml" not in answer.content_type.lower() or not answer.body:
+    judgement = await _judge(answer, sent, trust, now)
+    asked = read_retry_after(answer.retry_after, now)
+    if not asked:
+        return judgement
+    return replace(judgement, outcome=replace(judgement.outcome, asked_seconds=asked))
+
+
+def read_retry_after(text: str, now: datetime) -> float:
+    """Return the seconds from *now* that a Retry-After of *text* asks for; 0 for none.
+
+    [RFC9110 §10.2.3]
+    """
+    if not text:
+        return 0.0
+    if text.isascii() and text.isdigit():
+        return float(text[:DIGITS_MAX])
+    try:
+        until = parsedate_to_datetime(text)
+        return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+async def _judge(answer: HttpAnswer, sent: Sent, trust: Trust, now: datetime) -> Judgement:
+    if not _claims_xml(answer) and not answer.body.lstrip(_BEFORE_XML).startswith(b"<"):
         return Judgement(_without_signal(answer))
     try:
         signal = read_signal(answer.body, check_signer=trust.check_signer, now=now)
@@ -101,7 +142,7 @@ def _judge_error(signal: ErrorSignal, sent: Sent, problem: str | None) -> Judgem
     outcome = Outcome(
         what=what,
         code=", ".join(dict.fromkeys(code for code, _ in codes)) or MissingReceipt.code,
-        detail=(words if doubt is None else f"{words} ({doubt}, so it proves nothing)")[:TEXT_MAX],
+        detail=(words if doubt is None else f"unauthenticated, {doubt}: {words}")[:TEXT_MAX],
     )
     return Judgement(outcome, None if problem else signal.signer)
 
@@ -131,7 +172,10 @@ def _without_signal(answer: HttpAnswer) -> Outcome:
 
 def _unreadable(answer: HttpAnswer, detail: str) -> Outcome:
     """Return the outcome of an XML answer that is no signal: EBMS:0302 where a receipt was due."""
-    what = http_kind(answer.status)
-    if what is not What.NO_RECEIPT:
-        return Outcome(what=what, code=f"http-{answer.status}", detail=detail[:TEXT_MAX])
+    if http_kind(answer.status) is not What.NO_RECEIPT or not _claims_xml(answer):
+        return _without_signal(answer)
     return Outcome(what=What.BAD_RECEIPT, code=InvalidReceipt.code, detail=detail[:TEXT_MAX])
+
+
+def _claims_xml(answer: HttpAnswer) -> bool:
+    return bool(answer.body) and "xml" in answer.content_type.lower()

@@ -6,7 +6,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from gateway.errors import Fault, Kind, Problem, Unavailable
+from gateway.errors import Fault, Kind, Problem
+from gateway.exchange.retry import Phase
 from gateway.exchange.route import Finder
 from smp.client import Found
 from smp.errors import InvalidMetadata, SmpError
@@ -27,6 +28,9 @@ from ubl.identifiers import (
 )
 
 __all__ = ["describe_receiver", "smp_fault", "usual_process"]
+
+RETRY_AFTER_SECONDS = 30.0
+"""When to ask again for what cannot be looked up now."""
 
 _PROCESSES = {
     INVOICE: BILLING,
@@ -58,7 +62,7 @@ async def describe_receiver(
 ) -> dict[str, Any]:
     """Return where *receiver* takes *document_type*, and who says so.
 
-    Raises Fault with the code of the SmpError, or Unavailable.
+    Raises Fault with the code of the SmpError, or unavailable when it cannot be done now.
     """
     try:
         found = await finder.lookup(receiver, document_type, process, now=now)
@@ -74,12 +78,16 @@ async def describe_receiver(
     }
 
 
-def smp_fault(error: SmpError) -> Fault | Unavailable:
+def smp_fault(error: SmpError) -> Fault:
     """Return what a failed look-up means to whoever asked for it."""
     if not error.permanent:
-        return Unavailable(f"the look-up cannot be done now: {error.detail}")
+        detail = f"the look-up cannot be done now: {error.detail}"
+        after = RETRY_AFTER_SECONDS
+        return Fault(
+            Kind.UNAVAILABLE, "unavailable", detail, retry_after_seconds=after, phase=Phase.LOOKUP
+        )
     kind = Kind.REFUSED_BY_PEER if isinstance(error, InvalidMetadata) else Kind.NOT_FOUND
-    return Fault(kind, error.code, error.detail)
+    return Fault(kind, error.code, error.detail, phase=Phase.LOOKUP)
 
 
 def _endpoint(found: Found) -> dict[str, Any]:

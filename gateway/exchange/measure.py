@@ -1,13 +1,14 @@
 """What a stored payload comes to: where its document lies, hashes, and the facts we list.
 
 Two passes in bounded memory: the first finds where the document starts and ends, the second
-hashes exactly those bytes and reads the document's number. A small envelope is kept in between.
+hashes exactly those bytes and reads the document's number. A small envelope is kept in between,
+and its document afterwards.
 """
 
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ubl.errors import MalformedXml
 from ubl.sbdh import EnvelopeReader
@@ -28,7 +29,8 @@ class Measured:
     """The facts of one business envelope; offsets and sizes in bytes, digests are SHA-256.
 
     *problem* says why the document cannot be read to its end, and is empty when it can; the
-    document of a broken envelope is taken to end where the envelope does.
+    document of a broken envelope is taken to end where the envelope does.  *document* is kept
+    where the envelope is small.
     """
 
     payload_offset: int
@@ -38,6 +40,7 @@ class Measured:
     kind: str
     number: str
     problem: str
+    document: bytes | None = field(default=None, repr=False)
 
     @property
     def size_bytes(self) -> int:
@@ -63,12 +66,15 @@ async def measure_payload(source: PieceSource) -> Measured:
     Raises what *source* raises, and BadBusinessHeader for an envelope that was never acceptable.
     """
     outline = await _outline(source())
-    again = source() if outline.kept is None else _replay(outline.kept)
+    again = source() if outline.kept is None else replay(*outline.kept)
     digest = hashlib.sha256()
     number = _NumberReader()
+    document: list[bytes] | None = None if outline.kept is None else []
     async for piece in cut(again, outline.offset, outline.end):
         digest.update(piece)
         number.feed(piece)
+        if document is not None:
+            document.append(piece)
     return Measured(
         payload_offset=outline.offset,
         payload_end=outline.end,
@@ -77,6 +83,7 @@ async def measure_payload(source: PieceSource) -> Measured:
         kind=outline.kind,
         number=number.number,
         problem=outline.problem,
+        document=None if document is None else b"".join(document),
     )
 
 
@@ -91,6 +98,12 @@ async def cut(pieces: AsyncIterator[bytes], start: int, end: int) -> AsyncIterat
         position += len(piece)
         if wanted:
             yield wanted
+
+
+async def replay(*pieces: bytes) -> AsyncIterator[bytes]:
+    """Yield *pieces*."""
+    for piece in pieces:
+        yield piece
 
 
 async def _outline(pieces: AsyncIterator[bytes]) -> _Outline:
@@ -137,11 +150,6 @@ def _attempt(reader: EnvelopeReader, piece: bytes | None) -> str:
     except MalformedXml as error:
         return str(error)
     return ""
-
-
-async def _replay(kept: tuple[bytes, ...]) -> AsyncIterator[bytes]:
-    for piece in kept:
-        yield piece
 
 
 class _NumberReader:

@@ -51,6 +51,7 @@ class Pinger:
             "message_id": message_id,
             "ok": outcome.what is What.RECEIPT,
             "temporary": outcome.rule.again is Again.YES,
+            "phase": outcome.rule.phase,
             "outcome": outcome.what,
             "code": outcome.code,
             "detail": outcome.detail,
@@ -68,7 +69,9 @@ class Pinger:
             down = outcome.what in (What.LOOKUP_DOWN, What.REVOCATION_UNKNOWN)
             kind = Kind.UNAVAILABLE if down else Kind.REFUSED_BY_PEER
             kind = Kind.NOT_FOUND if outcome.what is What.NOT_REGISTERED else kind
-            raise Fault(kind, outcome.code or outcome.what, outcome.detail) from error
+            raise Fault(
+                kind, outcome.code or outcome.what, outcome.detail, phase=outcome.rule.phase
+            ) from error
 
     async def _send(self, route: Route, participant: ParticipantId, message_id: str) -> Outcome:
         now = self.clock.now()

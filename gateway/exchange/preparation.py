@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from as4.certificates import KeyPair
 from as4.pack import SealedMessage, renew_encryption
 from as4.xmldsig import Reference, Transform
 from gateway.clock import Clock
@@ -22,6 +21,7 @@ from gateway.exchange.sealing import (
     Keys,
     SealedStream,
     business_header,
+    known_routing,
     outbound_message,
     read_document,
     seal_in_memory,
@@ -30,6 +30,7 @@ from gateway.exchange.sealing import (
 from gateway.store.archive import Archive, SpoolFile
 from gateway.store.documents import Content, Document
 from gateway.store.messages import SealedRow, SealedWire, StoredMessage
+from gateway.trust import KeyRing
 
 __all__ = ["Preparation", "read_references", "readdress", "wire_pieces"]
 
@@ -38,13 +39,14 @@ __all__ = ["Preparation", "read_references", "readdress", "wire_pieces"]
 class Preparation:
     """Makes sealed messages; everything it needs for that, and nothing of the database.
 
-    *host* ends our MessageIds; documents up to *inline_bytes_max* are sealed in memory, and bodies
-    up to it are kept in the row.
+    A message is signed with the pair that *keys* has in use; *host* ends our MessageIds.
+    Documents up to *inline_bytes_max* are sealed in memory, and bodies up to it are kept in the
+    row.
     """
 
     archive: Archive
     clock: Clock
-    signer: KeyPair
+    keys: KeyRing
     host: str
     inline_bytes_max: int
 
@@ -53,21 +55,22 @@ class Preparation:
     ) -> SealedRow:
         """Seal *document* for *route* under a new MessageId.
 
-        Raises `ubl.errors.UblError` when the content is no document that can be sent, Unavailable
-        when the archive is away.
+        What was noted of a document that the database keeps need not be read again.  Raises
+        `ubl.errors.UblError` when the content is no document that can be sent, Unavailable when
+        the archive is away.
         """
         now = self.clock.now()
 
         def pieces() -> AsyncIterator[bytes]:
             return content_pieces(content, self.archive)
 
-        routing = await read_document(pieces())
+        routing = (content.data and known_routing(document)) or await read_document(pieces())
         instance = document.instance_identifier or str(self.clock.uuid())
         header = business_header(routing, country=country, instance_identifier=instance, now=now)
         message = outbound_message(
             routing,
             message_id=self.clock.message_id(self.host),
-            from_party=self.signer.certificate.subject_cn,
+            from_party=self.keys.signing.certificate.subject_cn,
             to_party=route.recipient.subject_cn,
             now=now,
         )
@@ -137,7 +140,7 @@ class Preparation:
 
     def _fresh_keys(self, route: Route) -> Keys:
         return Keys(
-            signer=self.signer,
+            signer=self.keys.signing,
             recipient=route.recipient,
             content_key=self.clock.random(CONTENT_KEY_BYTES),
             iv=self.clock.random(IV_BYTES),
@@ -213,7 +216,9 @@ async def content_pieces(content: Content, archive: Archive) -> AsyncIterator[by
         yield piece
 
 
-async def wire_pieces(message: StoredMessage, archive: Archive) -> AsyncIterator[bytes]:
+async def wire_pieces(
+    message: SealedWire | StoredMessage, archive: Archive
+) -> AsyncIterator[bytes]:
     """Yield the body of a message that is kept in a file."""
     assert message.wire_file is not None
     async for piece in archive.read(message.wire_file):

@@ -150,11 +150,15 @@ RULES: Mapping[What, Rule] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a step ended: *what* decides; *code* and *detail* are for the timeline."""
+    """How a step ended: *what* decides; *code* and *detail* are for the timeline.
+
+    *asked_seconds* is the pause that the peer asked for, if it did.
+    """
 
     what: What
     detail: str
     code: str = ""
+    asked_seconds: float = 0.0
 
     @property
     def rule(self) -> Rule:
@@ -211,14 +215,17 @@ class RetryRules:
     max_seconds: float
     give_up_seconds: float
 
-    def pause(self, failures: int, jitter: float) -> float:
+    def pause(self, failures: int, jitter: float, asked_seconds: float = 0.0) -> float:
         """Return the pause after the *failures*-th failure in a row, *jitter* in [0, 1).
 
         It doubles from the first up to the longest, give or take a quarter, so that the peers of
-        an access point that comes back do not all call at the same moment.
+        an access point that comes back do not all call at the same moment. A peer that asks for a
+        longer pause gets it, up to the longest; none can make us call more often.
+        [RFC9110 §10.2.3]
         """
         doubled = self.first_seconds * (1 << min(max(failures - 1, 0), EXPONENT_MAX))
-        return min(min(doubled, self.max_seconds) * (0.75 + jitter / 2), self.max_seconds)
+        ours = min(doubled, self.max_seconds) * (0.75 + jitter / 2)
+        return min(max(ours, asked_seconds * (1 + jitter / 4)), self.max_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,14 +242,13 @@ class History:
     counts: Mapping[What, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, accepted_at: datetime, kinds: Iterable[What], *, since_sealed: int) -> "History":
-        """Fold the *kinds* of all endings, of which the last *since_sealed* are of this message."""
+    def of(cls, accepted_at: datetime, kinds: Iterable[What], *, unknown: bool) -> "History":
+        """Fold the *kinds* of all endings so far."""
         ended = list(kinds)
-        present = ended[len(ended) - since_sealed :]
         return cls(
             accepted_at=accepted_at,
             failures=sum(RULES[kind].again is not Again.DONE for kind in ended),
-            unknown=any(RULES[kind].reach is Reach.UNKNOWN for kind in present),
+            unknown=unknown,
             counts=MappingProxyType(Counter(ended)),
         )
 
@@ -263,7 +269,7 @@ def decide(
         case Again.FEW if history.counts.get(outcome.what, 0) + 1 >= HTTP_REFUSALS_MAX:
             return GiveUp()
         case _:
-            return _again(history, rules, now, jitter)
+            return _again(outcome, history, rules, now, jitter)
 
 
 def signal_kind(errors: Iterable[tuple[str, str | None]], *, authenticated: bool) -> What:
@@ -305,9 +311,12 @@ def _final(outcome: Outcome, history: History) -> Verdict:
     return Waiting() if history.unknown else Failed()
 
 
-def _again(history: History, rules: RetryRules, now: datetime, jitter: float) -> Verdict:
+def _again(
+    outcome: Outcome, history: History, rules: RetryRules, now: datetime, jitter: float
+) -> Verdict:
     """Return the next try: the last one is made when the time is over, not before."""
     left = history.accepted_at + timedelta(seconds=rules.give_up_seconds) - now
     if left <= timedelta(0):
         return GiveUp()
-    return Retry(min(rules.pause(history.failures + 1, jitter), left.total_seconds()))
+    pause = rules.pause(history.failures + 1, jitter, outcome.asked_seconds)
+    return Retry(min(pause, left.total_seconds()))

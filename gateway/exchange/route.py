@@ -17,7 +17,7 @@ from smp.client import Found
 from smp.errors import SmpError
 from ubl.identifiers import DocumentTypeId, ParticipantId, ProcessId
 
-__all__ = ["Finder", "FixedRoute", "NoRoute", "Route", "Wanted", "find_route"]
+__all__ = ["Finder", "FixedRoute", "NoRoute", "Route", "Wanted", "find_route", "moved_away"]
 
 
 class Finder(Protocol):
@@ -88,6 +88,15 @@ async def find_route(
         if refresh or first.outcome.rule.again is not Again.NO:
             raise
     return await _find(wanted, finder, trust, now, refresh=True)
+
+
+def moved_away(had_by: str, route: Route) -> NoRoute:
+    """Return why a message that *had_by* may have does not go to the access point of *route*."""
+    name = route.recipient.subject_cn
+    detail = (
+        f"the receiver moved from {had_by} to {name}, but {had_by} may have the message already"
+    )
+    return NoRoute(Outcome(what=What.OTHER_ACCESS_POINT, code="other-access-point", detail=detail))
 
 
 async def _find(

@@ -20,6 +20,8 @@ from as4.compression import Deflater, gzip_compress
 from as4.pack import OutboundMessage, SealedMessage, seal, seal_head
 from as4.xmldsig import Reference
 from as4.xmlenc import Encryptor
+from gateway.store.documents import Document
+from ubl.identifiers import parsed_document_type, parsed_participant, parsed_process
 from ubl.routing import Routing, RoutingReader
 from ubl.sbdh import Sbdh, build_envelope
 
@@ -30,6 +32,7 @@ __all__ = [
     "SealedStream",
     "Writer",
     "business_header",
+    "known_routing",
     "outbound_message",
     "read_document",
     "seal_in_memory",
@@ -77,6 +80,32 @@ Pieces = Callable[[], AsyncIterator[bytes]]
 """Gives the document that was handed in, piece by piece, as often as it is called."""
 
 
+def known_routing(document: Document) -> Routing | None:
+    """Return what was read of *document* when it was accepted; None if it was not all noted.
+
+    Its date is left out: no envelope repeats it.
+    """
+    if document.root_offset is None or document.size_bytes is None:
+        return None
+    document_type = parsed_document_type(document.document_type)
+    process = parsed_process(document.process)
+    root_namespace, root_name, customization, _ = document_type.split()
+    return Routing(
+        root_namespace=root_namespace,
+        root_name=root_name,
+        customization_id=customization,
+        profile_id=process.value,
+        number=document.number,
+        issued_on=None,
+        sender=parsed_participant(document.sender),
+        receiver=parsed_participant(document.receiver),
+        document_type=document_type,
+        process=process,
+        root_offset=document.root_offset,
+        root_end=document.root_offset + document.size_bytes,
+    )
+
+
 async def read_document(pieces: AsyncIterator[bytes]) -> Routing:
     """Return what the document says of itself.  Raises `ubl.errors.UblError`."""
     reader = RoutingReader()
@@ -91,7 +120,7 @@ def business_header(
     """Return the header of the envelope: all from the document, but the sender's *country*."""
     return routing.header(
         instance_identifier=instance_identifier,
-        created_at=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created_at=f"{now.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z",
         country_c1=country,
     )
 

@@ -6,17 +6,19 @@ which the next decision is made; there is no second copy of it to disagree with.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from gateway.exchange.retry import (
+    RULES,
     Deliver,
     Failed,
     GiveUp,
     History,
     Outcome,
     Phase,
+    Reach,
     Refused,
     Retry,
     Uncertain,
@@ -31,6 +33,7 @@ from gateway.store.messages import SealedRow, StoredMessage
 __all__ = [
     "ENCRYPTION_RENEWED",
     "LOOKED_UP",
+    "RETRIED",
     "SEALED",
     "SEALED_ANEW",
     "SENDING",
@@ -50,6 +53,7 @@ SEALED_ANEW = "sealed_anew"
 ENCRYPTION_RENEWED = "encryption_renewed"
 SENDING = "sending"
 WILL_RETRY = "will_retry"
+RETRIED = "retried"
 
 _KINDS = frozenset(What)
 _ENDS: Mapping[type[Verdict], tuple[Status, str]] = {
@@ -66,6 +70,11 @@ class EventLike(Protocol):
     """What is read of an event."""
 
     @property
+    def at(self) -> datetime:
+        """When it happened."""
+        ...
+
+    @property
     def name(self) -> str:
         """Its name."""
         ...
@@ -78,23 +87,51 @@ class EventLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What has happened to a document: the kinds of all endings, and how many are of this seal."""
+    """What has happened to a document since it was accepted, or since a person had it tried again.
+
+    *kinds* are those of all endings, *since_sealed* of them are of the present message. When a
+    person decided, that was at *retried_at*; *unknown_before*: whether the present message may have
+    arrived before that; *may_move*: whether it may all the same go elsewhere as a new one.
+    """
 
     kinds: tuple[What, ...] = ()
     since_sealed: int = 0
+    retried_at: datetime | None = None
+    unknown_before: bool = False
+    may_move: bool = False
 
     @property
     def refresh(self) -> bool:
         """Whether the last word was that the receiver is not served there: look up anew."""
         return self.kinds[-1:] == (What.NOT_SERVICED,)
 
+    @property
+    def unknown(self) -> bool:
+        """Whether the present message may be at the receiver already."""
+        present = self.kinds[len(self.kinds) - self.since_sealed :]
+        return self.unknown_before or any(RULES[kind].reach is Reach.UNKNOWN for kind in present)
+
     def history(self, accepted_at: datetime) -> History:
         """Return what `gateway.exchange.retry` wants to know."""
-        return History.of(accepted_at, self.kinds, since_sealed=self.since_sealed)
+        begun = self.retried_at or accepted_at
+        return History.of(begun, self.kinds, unknown=self.unknown)
+
+    def sealed(self) -> "Progress":
+        """Return the progress once a message was sealed: nothing happened to that one yet."""
+        return Progress(self.kinds, retried_at=self.retried_at)
 
     def after(self, what: What) -> "Progress":
         """Return the progress once one more step has ended as *what*."""
-        return Progress((*self.kinds, what), self.since_sealed + 1)
+        return replace(
+            self,
+            kinds=(*self.kinds, what),
+            since_sealed=self.since_sealed + 1,
+            may_move=self.may_move and RULES[what].reach is not Reach.UNKNOWN,
+        )
+
+    def retried(self, at: datetime) -> "Progress":
+        """Return the progress once a person has decided, *at* that time, that it is tried again."""
+        return Progress(retried_at=at, unknown_before=self.unknown, may_move=True)
 
 
 def read_progress(events: Iterable[EventLike]) -> Progress:
@@ -102,7 +139,9 @@ def read_progress(events: Iterable[EventLike]) -> Progress:
     progress = Progress()
     for event in events:
         if event.name in (SEALED, SEALED_ANEW):
-            progress = Progress(progress.kinds)
+            progress = progress.sealed()
+        elif event.name == RETRIED:
+            progress = progress.retried(event.at)
         elif (kind := event.detail.get("kind")) in _KINDS:
             progress = progress.after(What(kind))
     return progress
@@ -128,6 +167,8 @@ def describe_ending(
         "detail": outcome.detail,
         **data,
     }
+    if outcome.rule.phase in (Phase.SIGNAL, Phase.RECEIPT):
+        detail["authenticated"] = outcome.rule.reach in (Reach.REFUSED, Reach.ARRIVED)
     if isinstance(verdict, Retry):
         retry_at = now + timedelta(seconds=verdict.after_seconds)
         detail["retry_at"] = retry_at.isoformat(timespec="seconds")

@@ -1,20 +1,19 @@
 """The receiving writer: many messages, one commit, and a receipt only after it.
 
-Handlers put rows into a bounded queue and wait. Each writer task takes whatever is there and
-commits it in one transaction: under load batches form by themselves, and an idle gateway commits
-a lone message at once.  Nothing is answered before its commit, and a commit that fails answers
-none of its batch: the peer sends again, and duplicates are recognised.  [PEPPOL-AS4 §2.6]
+Under load batches form by themselves, and an idle gateway commits a lone message at once.  Nothing
+is answered before its commit, and a commit that fails answers none of its batch: the peer sends
+again, and duplicates are recognised.  [PEPPOL-AS4 §2.6]
 """
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
 
+from gateway.batches import Batcher
 from gateway.errors import Unavailable
 from gateway.store.messages import InboundRow, Outcome, receive_batch
 from gateway.store.pool import Database
 
-WRITERS = 2  # LIMIT: one fills its batch while the other waits for the disk.
 BATCH_ROWS_MAX = 128  # LIMIT: a larger batch saves nothing and delays its first message.
 BATCH_BYTES_MAX = 16 * 1024 * 1024  # LIMIT: what one transaction sends to the database.
 QUEUE_ROWS_MAX = 512  # LIMIT: 512 messages of at most 1 MiB wait; the next peer is sent away.
@@ -24,21 +23,20 @@ COMMIT_TIMEOUT_SECONDS = 30.0  # LIMIT: a database that stays silent is down.
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A row, and the handler that waits for what became of it."""
-
-    row: InboundRow
-    outcome: asyncio.Future[Outcome]
-
-
 class BatchWriter:
-    """Commits received messages in batches; run it in a TaskGroup, `put` from handlers."""
+    """Commits received messages in batches; handlers `put`, and `run` sees to a clean end.
 
-    def __init__(self, db: Database, *, writers: int = WRITERS) -> None:
+    One batch at a time: a second one beside it would make two small ones of the same messages.
+    """
+
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._writers = writers
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(QUEUE_ROWS_MAX)
+        self._batches = Batcher[InboundRow, Outcome](
+            self._commit,
+            batch_max=BATCH_ROWS_MAX,
+            size=_size,
+            size_max=BATCH_BYTES_MAX,
+        )
         self._closed = False
 
     async def put(self, row: InboundRow) -> Outcome:
@@ -49,69 +47,31 @@ class BatchWriter:
         """
         if self._closed:
             raise Unavailable("the gateway is stopping", RETRY_AFTER_SECONDS)
-        waiting = _Waiting(row, asyncio.get_running_loop().create_future())
-        try:
-            self._queue.put_nowait(waiting)
-        except asyncio.QueueFull:
-            raise Unavailable(
-                "too many messages wait for the database", RETRY_AFTER_SECONDS
-            ) from None
-        return await waiting.outcome
+        if self._batches.waiting >= QUEUE_ROWS_MAX:
+            raise Unavailable("too many messages wait for the database", RETRY_AFTER_SECONDS)
+        return await self._batches.ask(row)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Write until *stop*, then what is still queued, then return."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._write()) for _ in range(self._writers)]
-            await stop.wait()
-            self._closed = True
-            await self._queue.join()
-            for task in tasks:
-                task.cancel()
+        """Take rows until *stop*, write what is still queued, then return."""
+        await stop.wait()
+        self._closed = True
+        await self._batches.finish()
 
-    async def _write(self) -> None:
-        while True:
-            batch = await self._take()
-            try:
-                await self._commit(batch)
-            finally:
-                for _ in batch:
-                    self._queue.task_done()
-
-    async def _take(self) -> list[_Waiting]:
-        """Wait for one row, then take what is there without waiting, up to the bounds."""
-        batch = [await self._queue.get()]
-        size = _size(batch[0])
-        while len(batch) < BATCH_ROWS_MAX and size < BATCH_BYTES_MAX and not self._queue.empty():
-            batch.append(self._queue.get_nowait())
-            size += _size(batch[-1])
-        return batch
-
-    async def _commit(self, batch: list[_Waiting]) -> None:
-        """Store *batch* in one transaction and tell its handlers; on failure none has a receipt."""
+    async def _commit(self, rows: Sequence[InboundRow]) -> list[Outcome]:
+        """Store *rows* in one transaction; when that fails, none of them has a receipt."""
         try:
             async with (
                 asyncio.timeout(COMMIT_TIMEOUT_SECONDS),
                 self._db.exchange_statements() as xtx,
             ):
-                outcomes = await receive_batch(xtx, [waiting.row for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - whatever failed, nobody of the batch is told yes
+                return await receive_batch(xtx, rows)
+        except Exception as error:
             _LOG.error(
                 "received messages not stored",
-                extra={"messages": len(batch), "why": type(error).__name__},
+                extra={"messages": len(rows), "why": type(error).__name__},
             )
-            _fail(batch)
-            return
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            if not waiting.outcome.done():
-                waiting.outcome.set_result(outcome)
+            raise Unavailable("the messages could not be stored", RETRY_AFTER_SECONDS) from error
 
 
-def _fail(batch: list[_Waiting]) -> None:
-    for waiting in batch:
-        if not waiting.outcome.done():
-            fault = Unavailable("the message could not be stored", RETRY_AFTER_SECONDS)
-            waiting.outcome.set_exception(fault)
-
-
-def _size(waiting: _Waiting) -> int:
-    return len(waiting.row.wire or b"") + len(waiting.row.receipt)
+def _size(row: InboundRow) -> int:
+    return len(row.wire or b"") + len(row.receipt)

@@ -19,14 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from gateway.client import GatewayClient
+from gateway.clock import SystemClock
 from gateway.sandbox import pki as authorities
 from gateway.sandbox.dns import Locator, serve_dns
 from gateway.sandbox.pki import SandboxPki
 from gateway.sandbox.revocation import RevocationLists, serve_lists
+from gateway.sandbox.visitors import Visitors, serve_visitors
 from gateway.store.embedded import EmbeddedPostgres
 from ubl.identifiers import ParticipantId
 
 ZONE = "participant.sml.sandbox.test"
+VISITORS_PUBLISHER = "PSM000003"
+PLAIN_HTTP = {"public_tls_certificate_file": None, "public_tls_key_file": None}
+"""Settings with which AS4 and SMP are at http addresses."""
 READY_SECONDS_MAX = 60.0  # LIMIT: a gateway that is not ready by then has failed.
 STOP_SECONDS_MAX = 30.0  # LIMIT: a gateway that has not stopped by then is killed.
 
@@ -145,6 +150,7 @@ class Network:
     pki: SandboxPki
     locator: Locator
     lists: RevocationLists
+    visitors: Visitors
     blue: Corner
     red: Corner
 
@@ -191,18 +197,26 @@ async def prepared_network(
 async def prepare_network(
     stack: AsyncExitStack, folder: Path, *, now: datetime, extra: Mapping[str, Any]
 ) -> Network:
-    """Make keys and settings and start DNS and revocation lists; the gateways are not started."""
+    """Make keys and settings; start all but the gateways: DNS, revocation lists, visitors."""
     lists, locator = RevocationLists(), Locator(ZONE)
     await stack.enter_async_context(serve_lists(lists))
     await stack.enter_async_context(serve_dns(locator))
     pki = await asyncio.to_thread(authorities.make_pki, now=now, revocation_url=lists.url)
     authorities.save_pki(pki, folder / "pki")
     lists.publish(pki, now=now)
+    visitors = Visitors(
+        pki=pki,
+        publisher=authorities.issue_publisher(pki, VISITORS_PUBLISHER, now=now),
+        locator=locator,
+        lists=lists,
+        now=SystemClock().now,
+    )
+    await stack.enter_async_context(serve_visitors(visitors))
     blue, red = [
         await asyncio.to_thread(_prepare_corner, folder, role, pki, locator, now, extra)
         for role in (BLUE, RED)
     ]
-    return Network(folder, pki, locator, lists, blue, red)
+    return Network(folder, pki, locator, lists, visitors, blue, red)
 
 
 def remove_network(folder: Path) -> None:

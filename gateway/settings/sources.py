@@ -1,7 +1,6 @@
 """Where values come from: the file, the environment and the flags, each over the one before."""
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,8 @@ class Sources:
         chosen = named or Path("gateway.toml")
         if named is None and not chosen.exists():
             return
+        import tomllib  # noqa: PLC0415 - many commands have no file
+
         try:
             table = tomllib.loads(chosen.read_text("utf-8"))
         except (OSError, ValueError) as exc:

@@ -32,6 +32,7 @@ class Settings:
     data_dir: Annotated[Path, Row("folder of archive, embedded database and API key")] = Path(
         "gateway-data"
     )
+    rules_dir: Annotated[Path | None, Row("folder of rule packs; by default data_dir/rules")] = None
     database_url: Annotated[
         str | None,
         Row(
@@ -52,6 +53,10 @@ class Settings:
     public_tls_certificate_file: Annotated[Path | None, Row("TLS certificate chain, PEM")] = None
     public_tls_key_file: Annotated[Path | None, Row("TLS private key, PEM")] = None
     api_listen: Annotated[str, Row("host:port of the API")] = "127.0.0.1:8080"
+    api_requests_per_minute: Annotated[
+        int,
+        Row("requests of one dossier that each process answers in a minute", low=60, high=10**6),
+    ] = 6000
     as4_key_file: Annotated[Path | None, Row("private key of our AP certificate, PEM")] = None
     as4_certificate_file: Annotated[Path | None, Row("our AP certificate, PEM or DER")] = None
     as4_pkcs12_file: Annotated[Path | None, Row("key and certificate in one PKCS#12 file")] = None
@@ -62,6 +67,10 @@ class Settings:
         tuple[Path, ...],
         Row("retired AP keys with certificate, PEM or PKCS#12, that still open messages"),
     ] = ()
+    as4_keys_dir: Annotated[
+        Path | None,
+        Row("folder of the next and the previous AP keys; by default data_dir/keys"),
+    ] = None
     trust_root_files: Annotated[tuple[Path, ...], Row("root CA certificates")] = ()
     trust_ap_ca_files: Annotated[
         tuple[Path, ...], Row("CA certificates that issue access points")
@@ -89,7 +98,12 @@ class Settings:
         ),
     ] = None
     revocation_stale_grace_seconds: Annotated[
-        int, Row("how long a CRL past its next update still counts", low=0, high=30 * 86_400)
+        int,
+        Row(
+            "how long a CRL or OCSP answer past its next update still counts",
+            low=0,
+            high=30 * 86_400,
+        ),
     ] = 86_400
     processes: Annotated[int, Row("processes that share the ports", low=1, high=256)] = 1
     worker: Annotated[bool, Row("run jobs in this gateway")] = True
@@ -99,6 +113,13 @@ class Settings:
     message_bytes_max: Annotated[
         int, Row("largest AS4 message on the wire, in bytes", low=64 * 1024, high=4096 * _MIB)
     ] = 192 * _MIB
+    uncovered_documents: Annotated[
+        str,
+        Row(
+            "outgoing documents that no installed rules of Peppol cover",
+            choices=("accept", "refuse"),
+        ),
+    ] = "accept"
     inline_bytes_max: Annotated[
         int, Row("what is larger is streamed through files, in bytes", low=1024, high=16 * _MIB)
     ] = _MIB
@@ -114,6 +135,15 @@ class Settings:
     retry_max_seconds: Annotated[
         float, Row("longest pause between attempts", low=0.01, high=604_800)
     ] = 3600.0
+    webhook_timeout_seconds: Annotated[
+        float, Row("how long a webhook may take to answer", low=0.1, high=30)
+    ] = 15.0
+    webhook_keep_days: Annotated[
+        int, Row("how long the log of webhook deliveries is kept", low=1, high=3650)
+    ] = 30
+    webhook_tls_ca_files: Annotated[
+        tuple[Path, ...], Row("CA certificates for TLS to webhooks, instead of the public ones")
+    ] = ()
     clock_at: Annotated[datetime | None, Row("instant at which the clock starts; sandbox only")] = (
         None
     )
@@ -141,6 +171,11 @@ class Settings:
             fill(self, "revocation_without_address", "accept" if accepts else "refuse")
         if self.public_url is not None:
             fill(self, "public_url", self.public_url.rstrip("/"))
+
+    @property
+    def rules_folder(self) -> Path:
+        """The folder of rule packs."""
+        return self.rules_dir or self.data_dir / "rules"
 
     def required(self, *names: str) -> None:
         """Raise BadSettings unless every key in *names* has a value."""

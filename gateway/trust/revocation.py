@@ -9,23 +9,22 @@ not stop the mail, and a revocation is published long before that.
 """
 
 import asyncio
-import hashlib
 import logging
-import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from as4.certificates import Crl, UnusableMaterial, parse_crl
 from as4.certificates.revocation import CRL_BYTES_MAX
 from gateway.errors import Unavailable
 from gateway.ports import HttpGetter
+from gateway.trust.kept import KeptFiles, name_of
 
 LISTS_MAX = 64  # LIMIT: a PKI has one list for each authority; more means something is odd.
+KEPT_MAX = 2 * LISTS_MAX  # LIMIT: files; those of lists that are no longer asked for go first.
 FETCH_TIMEOUT_SECONDS = 10.0  # LIMIT: a peer waits for its receipt meanwhile, at most once.
 RETRY_AFTER = timedelta(seconds=15)  # LIMIT: between two failing fetches of one list.
 REFRESH_AFTER = timedelta(hours=1)  # LIMIT: the age at which a list is asked for again.
@@ -40,6 +39,7 @@ class _Entry:
     url: str
     issuer: x509.Certificate
     crl: Crl | None = None
+    content: bytes = b""
     fetched_at: datetime | None = None
     failed_at: datetime | None = None
     disk_tried: bool = False
@@ -54,7 +54,7 @@ class RevocationLists:
 
     def __init__(self, *, getter: HttpGetter, folder: Path, stale_grace: timedelta) -> None:
         self._getter = getter
-        self._folder = folder
+        self._kept = KeptFiles(folder, "crl", files_max=KEPT_MAX)
         self.stale_grace = stale_grace
         self.generation = 0
         """Grows whenever a list changes: an answer of an earlier generation must be asked anew."""
@@ -82,11 +82,19 @@ class RevocationLists:
             return entry.crl
 
     async def refresh_due(self, now: datetime) -> None:
-        """Fetch every known list again that is an hour old or near its next update."""
-        for entry in list(self._entries.values()):
+        """Fetch every known list again that is an hour old or near its next update.
+
+        All at once: a server that does not answer keeps no other list waiting.
+        """
+        async with asyncio.TaskGroup() as group:
+            for entry in list(self._entries.values()):
+                if _is_due(entry, now):
+                    group.create_task(self._refresh(entry, now))
+
+    async def _refresh(self, entry: _Entry, now: datetime) -> None:
+        async with entry.lock:
             if _is_due(entry, now):
-                async with entry.lock:
-                    await self._renew(entry, now)
+                await self._renew(entry, now)
 
     def _entry(self, url: str, issuer: x509.Certificate) -> _Entry:
         entry = self._entries.get((url, issuer))
@@ -100,52 +108,57 @@ class RevocationLists:
         return entry.crl is not None and now <= entry.crl.next_update + self.stale_grace
 
     async def _renew(self, entry: _Entry, now: datetime) -> None:
-        """Fetch *entry*'s list, unless a fetch failed just now; keep the newer one."""
-        if entry.failed_at is not None and now < entry.failed_at + RETRY_AFTER:
+        """Fetch *entry*'s list, unless a fetch failed just now."""
+        if entry.failed_at is not None and entry.failed_at <= now < entry.failed_at + RETRY_AFTER:
             return
         try:
             content = await self._getter.get(
                 entry.url, bytes_max=CRL_BYTES_MAX, timeout_seconds=FETCH_TIMEOUT_SECONDS
             )
-            crl = await asyncio.to_thread(parse_crl, content, entry.issuer, now)
+            if content != entry.content:
+                crl = await asyncio.to_thread(parse_crl, content, entry.issuer, now)
+                await self._take(entry, crl, content, now)
         except (Unavailable, UnusableMaterial) as error:
             entry.failed_at = now
             _LOG.warning("revocation list not renewed", extra={"url": entry.url, "why": str(error)})
             return
         entry.fetched_at, entry.failed_at = now, None
-        # An older list than the one at hand would forget revocations: it is not taken.
-        if entry.crl is None or crl.this_update >= entry.crl.this_update:
-            entry.crl = crl
-            self.generation += 1
-            await asyncio.to_thread(self._write_disk, entry, content)
 
-    async def _read_disk(self, entry: _Entry, now: datetime) -> None:
-        """Take the list kept on disk, judged like one from the network."""
-        entry.disk_tried = True
-        try:
-            content = await asyncio.to_thread(self._path(entry).read_bytes)
-            entry.crl = await asyncio.to_thread(parse_crl, content, entry.issuer, now)
-            self.generation += 1
-        except FileNotFoundError:
+    async def _take(self, entry: _Entry, crl: Crl, content: bytes, now: datetime) -> None:
+        """Keep *crl* unless a newer one is at hand: an older one would forget revocations.
+
+        Another process may have kept a newer one on disk meanwhile.
+        """
+        await self._read_disk(entry, now)
+        if entry.crl is not None and crl.is_older_than(entry.crl):
+            _LOG.warning("an older revocation list is not taken", extra={"url": entry.url})
             return
-        except (OSError, UnusableMaterial) as error:
-            _LOG.warning("kept list not usable", extra={"url": entry.url, "why": str(error)})
-
-    def _write_disk(self, entry: _Entry, content: bytes) -> None:
-        """Keep *content* for the next start; a full disk must not stop the mail."""
-        path = self._path(entry)
-        fresh = path.with_suffix(f".{os.getpid()}")
+        entry.crl, entry.content = crl, content
+        self.generation += 1
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fresh.write_bytes(content)
-            fresh.replace(path)
+            await asyncio.to_thread(self._kept.write, _file_name(entry), content)
         except OSError as error:
+            # A full disk must not stop the mail.
             _LOG.warning("revocation list not kept", extra={"url": entry.url, "why": str(error)})
 
-    def _path(self, entry: _Entry) -> Path:
-        issuer = entry.issuer.public_bytes(Encoding.DER)
-        name = hashlib.sha256(entry.url.encode() + b"\0" + issuer).hexdigest()
-        return self._folder / f"{name}.crl"
+    async def _read_disk(self, entry: _Entry, now: datetime) -> None:
+        """Take the list kept on disk if it is newer; it is judged like one from the network."""
+        entry.disk_tried = True
+        try:
+            content = await asyncio.to_thread(self._kept.read, _file_name(entry), CRL_BYTES_MAX)
+            if content is None or content == entry.content:
+                return
+            crl = await asyncio.to_thread(parse_crl, content, entry.issuer, now)
+        except (OSError, UnusableMaterial) as error:
+            _LOG.warning("kept list not usable", extra={"url": entry.url, "why": str(error)})
+            return
+        if entry.crl is None or entry.crl.is_older_than(crl):
+            entry.crl, entry.content = crl, content
+            self.generation += 1
+
+
+def _file_name(entry: _Entry) -> str:
+    return name_of(entry.issuer, entry.url.encode())
 
 
 def _is_due(entry: _Entry, now: datetime) -> bool:

@@ -2,16 +2,16 @@
 
 A certificate is checked against the pinned authorities of one use (sign, encrypt) and remembered
 by its bytes until the first of its chain expires. Its revocation is asked for every message, of
-the lists in memory; the issuing authority's own certificate is asked for too.  [RFC5280 §6.3]
+what is in memory; the issuing authority's own certificate is asked for too.  [RFC5280 §6.3]
 
-Only lists are asked, not responders (OCSP): one list answers for every peer, and no message has to
-wait for somebody else's server.
+Lists come first: one answers for every peer. A responder (OCSP) is asked about what no list tells,
+in the background where it can be; its answer is remembered until its next update.  [RFC6960]
 """
 
 import asyncio
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,17 +26,19 @@ from as4.certificates import (
     Use,
     check_certificate,
     load_certificate,
-    revocation_of,
 )
 from as4.errors import FailedAuthentication
 from gateway.clock import Clock
 from gateway.trust.keyring import KeyRing
+from gateway.trust.responders import Responders
 from gateway.trust.revocation import RevocationLists
+from gateway.trust.verdict import is_listed_in_time, weigh
 
 CERTIFICATES_MAX = 2_048  # LIMIT: Peppol has some 700 access points; each has one or two.
 RECHECK_AFTER = timedelta(hours=1)  # LIMIT: the longest a check is remembered.
 ASK_AGAIN_AFTER = timedelta(seconds=10)  # LIMIT: how long the same lists are not read again.
-REFRESH_TICK_SECONDS = 60.0  # LIMIT: how often the background task looks for lists to renew.
+URLS_MAX = 4  # LIMIT: lists of one certificate; Peppol's name one.
+REFRESH_TICK_SECONDS = 60.0  # LIMIT: how often the background task looks for what to renew.
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,13 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class _Good:
-    """The lists of *generation* said at *since* that a certificate is good."""
+    """What was known in *generation* said at *since* that a certificate is good."""
 
     generation: int
     since: datetime
 
     def holds(self, generation: int, now: datetime) -> bool:
-        """Say whether no list has changed, and none can have grown too old unnoticed."""
+        """Say whether nothing has changed, and nothing can have grown too old unnoticed."""
         return self.generation == generation and self.since <= now < self.since + ASK_AGAIN_AFTER
 
 
@@ -82,11 +84,13 @@ class Trust:
         anchors: Anchors,
         keys: KeyRing,
         lists: RevocationLists,
+        responders: Responders,
         accept_without_address: bool,
     ) -> None:
         self.anchors = anchors
         self.keys = keys
         self._lists = lists
+        self._responders = responders
         self._accept_without_address = accept_without_address
         self._known: OrderedDict[tuple[Use, bytes], _Known] = OrderedDict()
         self._answers: OrderedDict[bytes, _Good] = OrderedDict()
@@ -110,13 +114,13 @@ class Trust:
         return self._check(der, Use.SMP, now).certificate
 
     def cached_revocation(self, certificate: Certificate, now: datetime) -> Revocation | None:
-        """Return the answer if the lists in memory give one, else None; never waits."""
+        """Return the answer if what is in memory gives one, else None; never waits."""
         remembered = self._answers.get(certificate.fingerprint)
-        if remembered is not None and remembered.holds(self._lists.generation, now):
+        if remembered is not None and remembered.holds(self._generation, now):
             return Revocation.GOOD
         answer = _worst([self._ask_memory(link, now) for link in self._links(certificate)])
         if answer is Revocation.GOOD:
-            self._answers[certificate.fingerprint] = _Good(self._lists.generation, now)
+            self._answers[certificate.fingerprint] = _Good(self._generation, now)
             if len(self._answers) > CERTIFICATES_MAX:
                 self._answers.popitem(last=False)
         return None if answer is Revocation.UNKNOWN else answer
@@ -124,31 +128,49 @@ class Trust:
     async def revocation(self, certificate: Certificate, now: datetime) -> Revocation:
         """Say whether *certificate* or its authority was revoked; UNKNOWN when nobody can say.
 
-        Fetches a list only when none that counts is at hand.
+        Asks the network only when nothing that counts is at hand: for a list first, then a
+        responder; about certificate and authority at once, so that nobody waits twice.
         """
         cached = self.cached_revocation(certificate, now)
         if cached is not None:
             return cached
-        return _worst([await self._ask(link, now) for link in self._links(certificate)])
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(self._ask(link, now)) for link in self._links(certificate)]
+        return _worst([task.result() for task in asked])
 
     async def run(self, clock: Clock, stop: asyncio.Event) -> None:
-        """Keep the lists fresh until *stop*: one task for each process, owned by its group.
+        """Keep lists and answers fresh until *stop*: one task for each process, owned by its group.
 
-        The lists about the authorities' own certificates are asked for from the start.
+        Those about the authorities' own certificates are asked for from the start.
         """
         for issuer in self.anchors.issuers:
             for link in self._authority(issuer):
                 await self._ask(link, clock.now())
         while not stop.is_set():
-            await self._lists.refresh_due(clock.now())
+            await self.refresh_due(clock.now())
             try:
                 async with asyncio.timeout(REFRESH_TICK_SECONDS):
                     await stop.wait()
             except TimeoutError:
                 continue
 
+    async def refresh_due(self, now: datetime) -> None:
+        """Renew the lists that are due, then the answers about what no list in time tells."""
+        await self._lists.refresh_due(now)
+        with suppress(TimeoutError):
+            # What a slow responder leaves over is next in turn.
+            async with asyncio.timeout(REFRESH_TICK_SECONDS):
+                await self._refresh_answers(now)
+
+    async def _refresh_answers(self, now: datetime) -> None:
+        remembered = [link for known in self._known.values() for link in known.links]
+        for link in {each.certificate.fingerprint: each for each in remembered}.values():
+            lists = self._lists_about(link)
+            if link.certificate.ocsp_urls and not is_listed_in_time(lists, link.certificate, now):
+                await self._responders.refresh(link.certificate, link.issuer, now)
+
     def _check(self, der: bytes, use: Use, now: datetime) -> _Known:
-        key = (use, hashlib.sha256(der).digest())
+        key = (use, der)
         known = self._known.get(key)
         if known is not None and known.since <= now < known.until:
             self._known.move_to_end(key)
@@ -187,37 +209,46 @@ class Trust:
 
     def _links(self, certificate: Certificate) -> tuple[_Link, ...]:
         for use in Use:
-            known = self._known.get((use, certificate.fingerprint))
+            known = self._known.get((use, certificate.der))
             if known is not None:
                 return known.links
         return tuple(self._chain(certificate))
 
+    @property
+    def _generation(self) -> int:
+        return self._lists.generation + self._responders.generation
+
     def _ask_memory(self, link: _Link, now: datetime) -> Revocation:
         if _has_no_address(link.certificate):
             return self._without_address()
-        return _best(
-            self._judge(link, self._lists.find(url, link.issuer), now)
-            for url in link.certificate.crl_urls
+        return weigh(
+            link.certificate,
+            self._lists_about(link),
+            self._responders.find(link.certificate),
+            now,
+            stale_grace=self._lists.stale_grace,
         )
 
     async def _ask(self, link: _Link, now: datetime) -> Revocation:
-        if _has_no_address(link.certificate):
-            return self._without_address()
-        for url in link.certificate.crl_urls:
-            crl = await self._lists.get(url, link.issuer, now)
-            answer = self._judge(link, crl, now)
+        answer = self._ask_memory(link, now)
+        for url in link.certificate.crl_urls[:URLS_MAX]:
             if answer is not Revocation.UNKNOWN:
                 return answer
-        return Revocation.UNKNOWN
+            await self._lists.get(url, link.issuer, now)
+            answer = self._ask_memory(link, now)
+        if answer is Revocation.UNKNOWN and link.certificate.ocsp_urls:
+            await self._responders.get(link.certificate, link.issuer, now)
+            answer = self._ask_memory(link, now)
+        return answer
+
+    def _lists_about(self, link: _Link) -> list[Crl]:
+        """Return the lists in memory that *link*'s certificate names."""
+        urls = link.certificate.crl_urls[:URLS_MAX]
+        found = [self._lists.find(url, link.issuer) for url in urls]
+        return [crl for crl in found if crl is not None]
 
     def _without_address(self) -> Revocation:
         return Revocation.GOOD if self._accept_without_address else Revocation.UNKNOWN
-
-    def _judge(self, link: _Link, crl: Crl | None, now: datetime) -> Revocation:
-        if crl is None:
-            return Revocation.UNKNOWN
-        grace = self._lists.stale_grace
-        return revocation_of(link.certificate, crl, now, stale_grace=grace)
 
 
 def _worst(answers: list[Revocation]) -> Revocation:
@@ -226,11 +257,6 @@ def _worst(answers: list[Revocation]) -> Revocation:
         if answer in answers:
             return answer
     return Revocation.GOOD
-
-
-def _best(answers: Iterator[Revocation]) -> Revocation:
-    """Return the first answer that one of several lists about the same certificate gives."""
-    return next((each for each in answers if each is not Revocation.UNKNOWN), Revocation.UNKNOWN)
 
 
 def _has_no_address(certificate: Certificate) -> bool:

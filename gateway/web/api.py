@@ -3,63 +3,72 @@
 The handlers read the request and word the answer; what happens in between is `gateway.exchange`.
 """
 
-import re
 from collections.abc import AsyncIterator
-from uuid import UUID
+from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from gateway.client import model
-from gateway.errors import Fault, Kind
 from gateway.exchange import content, evidence
-from gateway.exchange.intake import Intake, Limits, Submission, too_large
+from gateway.exchange.checking import read_findings
+from gateway.exchange.intake import Submission
 from gateway.exchange.states import Status
 from gateway.store import documents
 from gateway.store.messages.carriers import find_message_ids
-from gateway.store.pool import Transaction
-from gateway.web import parameters
+from gateway.web import cursors, parameters
+from gateway.web.access import DOSSIER
+from gateway.web.answers import document_answer, get_document
+from gateway.web.feed import UPDATED_AFTER, list_changes
+from gateway.web.formbody import FORM_TYPE, read_invoice
+from gateway.web.intakes import intake_of
 from gateway.web.jsonbody import json_response
-from gateway.web.security import DOSSIER
-from gateway.web.services import SERVICES, Services
+from gateway.web.rates import RATES
+from gateway.web.route import JSON, KEY, LANGUAGE, PAGED, XML, Body, Parameter, Route
+from gateway.web.scopes import Scope
+from gateway.web.services import SERVICES
+from gateway.web.streams import arriving, send
+from gateway.web.xmlbody import check_xml_head
+from ubl.form import InvoiceForm
 
-__all__ = [
-    "list_documents",
-    "post_document",
-    "show_alive",
-    "show_document",
-    "show_ready",
-    "show_timeline",
-    "stream_evidence",
-    "stream_ubl",
-]
+__all__ = ["ROUTES"]
 
-_CHUNK_BYTES = 64 * 1024
-_XML_TYPE = re.compile(r"(application|text)/([^;\s]+\+)?xml")
-
-
-async def show_alive(_request: web.Request) -> web.Response:
-    """Say that the process runs; needs no key."""
-    return json_response({"status": "live"})
-
-
-async def show_ready(request: web.Request) -> web.Response:
-    """Say whether the gateway takes work; needs no key."""
-    await request.app[SERVICES].ready()
-    return json_response({"status": "ready"})
+_TO: Final = Parameter("to", "the receiver you mean, as 0208:0123456749; another is refused")
+_DUPLICATE: Final = Parameter("duplicate", "send it although its number was sent", ("allow",))
+_ENDPOINT: Final = Parameter("endpoint", "send here without a look-up; never in production")
+_CERTIFICATE: Final = Parameter(
+    "Endpoint-Certificate", "of the access point at endpoint, Base64 of its DER", place="header"
+)
+_PAGE: Final = (
+    *PAGED,
+    Parameter("direction", "sent or received ones", ("in", "out")),
+    Parameter("status", "those that stand there", tuple(Status)),
+    UPDATED_AFTER,
+)
 
 
 async def post_document(request: web.Request) -> web.Response:
-    """Accept a UBL document: 202 once it and the job that sends it are stored."""
+    """Accept a document, as UBL or as the JSON form of an invoice: 202 once it is stored.
+
+    The job that sends it is stored with it.
+    """
     services = request.app[SERVICES]
-    intake = _intake(services)
-    _check_body(request, intake.limits)
+    intake = intake_of(services)
+    bytes_max = intake.limits.document_bytes_max
+    if request.content_type == FORM_TYPE:
+        chunks = read_invoice(request, bytes_max, services.forms)
+    else:
+        check_xml_head(request, bytes_max)
+        chunks = arriving(request)
     submission = Submission(
         idempotency_key=parameters.idempotency_key(request),
         to=parameters.receiver(request),
         endpoint=parameters.fixed_endpoint(request, services.settings.stage),
+        duplicate=parameters.choice(request, "duplicate", ("allow",)) is not None,
+        language=parameters.language(request),
+        priority=request.app[RATES].priority(request[DOSSIER]),
     )
-    async with intake.read(request.content.iter_chunked(_CHUNK_BYTES)) as upload:
+    async with intake.read(chunks) as upload:
         accepted = await intake.accept(request[DOSSIER], upload, submission)
     headers = {"Location": f"/v1/documents/{accepted.document_id}"}
     if accepted.replayed:
@@ -73,41 +82,55 @@ async def post_document(request: web.Request) -> web.Response:
 
 
 async def list_documents(request: web.Request) -> web.Response:
-    """Show one page of documents, newest first."""
+    """Show one page of documents, newest first.
+
+    With `updated_after` the order is that of their last changes, and `next_cursor` is always
+    given: ask again with both for what changes later.
+    """
+    since = parameters.instant(request, "updated_after")
+    direction = parameters.choice(request, "direction", ("in", "out"))
+    status = parameters.choice(request, "status", tuple(Status))
+    if since is not None:
+        return await list_changes(request, since)
     limit = parameters.page_limit(request)
-    before = parameters.cursor(request)
+    before = cursors.read_row(request)
     async with request.app[SERVICES].db.transaction(request[DOSSIER]) as tx:
         found = await documents.list_documents(
-            tx,
-            limit=limit + 1,
-            before=before,
-            direction=parameters.choice(request, "direction", ("in", "out")),
-            status=parameters.choice(request, "status", tuple(Status)),
+            tx, limit=limit + 1, before=before, direction=direction, status=status
         )
-        page = found[:limit]
+        page, has_more, cursor = cursors.cut_page(request, found, limit)
         carriers = await find_message_ids(tx, [each.id for each in page])
-    has_more = len(found) > limit
     return json_response(
         model.DocumentPage(
-            documents=tuple(_answer(each, carriers.get(each.id)) for each in page),
+            documents=tuple(document_answer(each, carriers.get(each.id)) for each in page),
             has_more=has_more,
-            next_cursor=parameters.write_cursor(page[-1]) if has_more else None,
+            next_cursor=cursor,
         )
     )
 
 
 async def show_document(request: web.Request) -> web.Response:
-    """Show one document."""
+    """Show one document, and what a check of it found."""
+    language = parameters.language(request)
     async with request.app[SERVICES].db.transaction(request[DOSSIER]) as tx:
-        document = await _get_document(tx, parameters.document_id(request))
+        document = await get_document(tx, parameters.read_id(request, "document"))
         carriers = await find_message_ids(tx, [document.id])
-    return json_response(_answer(document, carriers.get(document.id)))
+        report = await documents.find_report(tx, document.id)
+    answer = document_answer(document, carriers.get(document.id))
+    if report is not None:
+        answer = msgspec.structs.replace(
+            answer,
+            findings=read_findings(report, language),
+            rules=msgspec.convert(report["rules"], tuple[model.RuleSet, ...]),
+            notes=tuple(report["notes"]),
+        )
+    return json_response(answer)
 
 
 async def show_timeline(request: web.Request) -> web.Response:
     """Show every step of a document so far."""
     async with request.app[SERVICES].db.transaction(request[DOSSIER]) as tx:
-        document = await _get_document(tx, parameters.document_id(request))
+        document = await get_document(tx, parameters.read_id(request, "document"))
         events = await documents.list_events(tx, document.id)
     return json_response(
         model.Timeline(
@@ -123,7 +146,7 @@ async def stream_ubl(request: web.Request) -> web.StreamResponse:
     """Send the document itself, byte for byte."""
     services = request.app[SERVICES]
     async with services.db.transaction(request[DOSSIER]) as tx:
-        document = await _get_document(tx, parameters.document_id(request))
+        document = await get_document(tx, parameters.read_id(request, "document"))
         pieces = await content.open_document(tx, services.archive, document)
     return await _stream(request, pieces, "application/xml", f"{document.id}.xml")
 
@@ -132,7 +155,7 @@ async def stream_evidence(request: web.Request) -> web.StreamResponse:
     """Send the ZIP with what proves that the document was sent or received."""
     services = request.app[SERVICES]
     async with services.db.transaction(request[DOSSIER]) as tx:
-        document = await _get_document(tx, parameters.document_id(request))
+        document = await get_document(tx, parameters.read_id(request, "document"))
         exhibits = await evidence.collect_exhibits(tx, services.archive, document)
     pieces = evidence.write_zip(exhibits, at=document.updated_at)
     return await _stream(request, pieces, "application/zip", f"{document.id}.zip")
@@ -141,72 +164,79 @@ async def stream_evidence(request: web.Request) -> web.StreamResponse:
 async def _stream(
     request: web.Request, pieces: AsyncIterator[bytes], content_type: str, name: str
 ) -> web.StreamResponse:
-    """Send *pieces*; the first is made before the head, so that trouble can still be a problem."""
-    first = await anext(pieces, b"")
+    """Send *pieces* as a file *name*.  Raises as `send`."""
     headers = {
         "Content-Type": content_type,
         "Content-Disposition": f'attachment; filename="{name}"',
         "X-Content-Type-Options": "nosniff",
     }
     response = web.StreamResponse(headers=headers)
-    await response.prepare(request)
-    await response.write(first)
-    async for piece in pieces:
-        await response.write(piece)
-    await response.write_eof()
+    await send(request, response, pieces)
     return response
 
 
-def _intake(services: Services) -> Intake:
-    settings = services.settings
-    return Intake(
-        db=services.db,
-        archive=services.archive,
-        clock=services.clock,
-        limits=Limits(settings.document_bytes_max, settings.inline_bytes_max),
-        word=_word,
-    )
+_REFUSALS: Final = (
+    "unsupported-media-type", "document-too-large", "document-invalid", "rules-not-installed",
+    "document-not-covered", "not-xml", "not-utf-8", "doctype-refused", "too-deep",
+    "unknown-document", "bad-document",
+    "bad-identifier", "bad-form", "form-too-large", "sender-not-ours", "receiver-differs",
+    "duplicate-number",
+    "incomplete-endpoint", "bad-endpoint", "bad-certificate", "fixed-endpoint-refused",
+)  # fmt: skip
 
-
-def _word(document: documents.Document) -> bytes:
-    """Return the answer to whoever handed *document* in."""
-    return msgspec.json.encode(_answer(document, None))
-
-
-def _check_body(request: web.Request, limits: Limits) -> None:
-    """Refuse what can be refused by its head alone."""
-    if not _XML_TYPE.fullmatch(request.content_type):
-        raise web.HTTPUnsupportedMediaType(
-            text=f"send the UBL document as application/xml, not {request.content_type}"
-        )
-    if request.content_length is not None and request.content_length > limits.document_bytes_max:
-        raise too_large(limits.document_bytes_max)
-
-
-async def _get_document(tx: Transaction, document_id: UUID) -> documents.Document:
-    """Return the document, or raise Fault (NOT_FOUND): another dossier's is as absent as none."""
-    document = await documents.find_document(tx, document_id)
-    if document is None:
-        raise Fault(Kind.NOT_FOUND, "document-not-found", f"there is no document {document_id}")
-    return document
-
-
-def _answer(document: documents.Document, message_id: str | None) -> model.Document:
-    return model.Document(
-        id=document.id,
-        direction=document.direction,
-        status=document.status,
-        sender=document.sender,
-        receiver=document.receiver,
-        document_type=document.document_type,
-        process=document.process,
-        created_at=document.created_at,
-        updated_at=document.updated_at,
-        kind=document.kind,
-        number=document.number,
-        instance_identifier=document.instance_identifier,
-        message_id=message_id,
-        sha256=document.content_sha256.hex() if document.content_sha256 is not None else None,
-        size_bytes=document.size_bytes,
-        flags=tuple(document.flags),
-    )
+ROUTES: Final = (
+    Route(
+        "POST",
+        "/v1/documents",
+        post_document,
+        Scope.DOCUMENTS_WRITE,
+        Body(JSON, model.Document),
+        202,
+        (Body(XML, example="invoice.xml"), Body(JSON, InvoiceForm)),
+        (KEY, _TO, _DUPLICATE, _ENDPOINT, _CERTIFICATE, LANGUAGE),
+        refusals=_REFUSALS,
+        name="submit_document",
+    ),
+    Route(
+        "GET",
+        "/v1/documents",
+        list_documents,
+        Scope.DOCUMENTS_READ,
+        Body(JSON, model.DocumentPage),
+        parameters=_PAGE,
+        refusals=("cursor-ahead",),
+    ),
+    Route(
+        "GET",
+        "/v1/documents/{id}",
+        show_document,
+        Scope.DOCUMENTS_READ,
+        Body(JSON, model.Document),
+        parameters=(LANGUAGE,),
+    ),
+    Route(
+        "GET",
+        "/v1/documents/{id}/timeline",
+        show_timeline,
+        Scope.DOCUMENTS_READ,
+        Body(JSON, model.Timeline),
+    ),
+    Route(
+        "GET",
+        "/v1/documents/{id}/ubl",
+        stream_ubl,
+        Scope.DOCUMENTS_READ,
+        Body(XML, example="invoice.xml"),
+        refusals=("not-yet", "document-broken"),
+        name="download_document",
+    ),
+    Route(
+        "GET",
+        "/v1/documents/{id}/evidence",
+        stream_evidence,
+        Scope.DOCUMENTS_READ,
+        Body("application/zip"),
+        refusals=("no-message-yet",),
+        name="download_evidence",
+    ),
+)

@@ -21,7 +21,42 @@ PATH = "/as4"
 IDLE_SECONDS_MAX = 60.0  # LIMIT: a peer that sends nothing for so long is gone.
 BYTES_PER_SECOND_MIN = 4096  # LIMIT: after the first minute; nobody holds a place for hours.
 BODIES_MAX = 256  # LIMIT: bodies being read at a time, each at most inline_bytes_max in memory.
+BUSY_AGE_SECONDS = 1.0  # LIMIT: when places run out, a body this old must show some speed:
+BUSY_BYTES_PER_SECOND_MIN = 65536  # LIMIT: or it gives its place to the next one.
 MEDIA_TYPES = frozenset({"multipart/related", "application/soap+xml"})
+
+
+class _Upload:
+    """A body that is being read: since when, how much came, and how to end the wait for more."""
+
+    __slots__ = ("_waiting", "size", "started")
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.size = 0
+        self._waiting: asyncio.Timeout | None = None
+
+    async def read(self, content: aiohttp.StreamReader, until: float) -> bytes:
+        """Return what comes next; raise TimeoutError at *until*, or when `cut` was called."""
+        try:
+            async with asyncio.timeout_at(until) as self._waiting:
+                chunk = await content.readany()
+        finally:
+            self._waiting = None
+        self.size += len(chunk)
+        return chunk
+
+    def rate(self, now: float) -> float | None:
+        """Return its bytes a second; None if it is too young to say, or waits for nothing."""
+        age = now - self.started
+        if self._waiting is None or age < BUSY_AGE_SECONDS:
+            return None
+        return self.size / age
+
+    def cut(self, now: float) -> None:
+        """End the wait."""
+        if self._waiting is not None:
+            self._waiting.reschedule(now)
 
 
 class As4Endpoint:
@@ -30,7 +65,7 @@ class As4Endpoint:
     def __init__(self, inbound: Inbound) -> None:
         self._inbound = inbound
         self._limits = inbound.limits
-        self._bodies = 0
+        self._uploads: set[_Upload] = set()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of this endpoint: one path, every method, judged before the body."""
@@ -52,16 +87,31 @@ class As4Endpoint:
             self._check_headers(request)
         except Unreadable as refusal:
             return _response(self._inbound.refuse(refusal))
-        if self._bodies >= BODIES_MAX:
+        now = asyncio.get_running_loop().time()
+        if len(self._uploads) >= BODIES_MAX and not self._make_room(now):
             return _response(self._inbound.send_away("too many messages at a time"))
-        self._bodies += 1
+        upload = _Upload(now)
+        self._uploads.add(upload)
         try:
-            response = _response(await self._receive(request))
+            response = _response(await self._receive(request, upload))
         finally:
-            self._bodies -= 1
+            self._uploads.discard(upload)
         if not request.content.at_eof():
             response.force_close()
         return response
+
+    def _make_room(self, now: float) -> bool:
+        """End the slowest body if it is too slow for a busy place; say whether one was ended.
+
+        Else whoever holds all places with bodies that hardly come would shut out everybody.
+        """
+        rates = {upload: rate for upload in self._uploads if (rate := upload.rate(now)) is not None}
+        slowest = min(rates, key=lambda upload: rates[upload], default=None)
+        if slowest is None or rates[slowest] >= BUSY_BYTES_PER_SECOND_MIN:
+            return False
+        slowest.cut(now)
+        self._uploads.discard(slowest)
+        return True
 
     def _check_headers(self, request: web.Request) -> None:
         """Raise Unreadable for what method, size, media type or coding already rule out."""
@@ -76,7 +126,7 @@ class As4Endpoint:
         if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
             raise Unreadable(415, "the body of a request has no content coding here")
 
-    async def _receive(self, request: web.Request) -> Answer:
+    async def _receive(self, request: web.Request, upload: _Upload) -> Answer:
         """Read the body as its size allows, and hand it over."""
         content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
         bound = min(self._limits.inline_bytes_max, self._limits.message_bytes_max)
@@ -84,7 +134,7 @@ class As4Endpoint:
         if content.is_eof() and content.exception() is None and content.total_bytes <= bound:
             # A small body came with its head: there is nothing to wait for.
             return await self._inbound.receive(content_type, content.read_nowait())
-        chunks = self._chunks(request)
+        chunks = self._chunks(request, upload)
         length = request.content_length
         try:
             if length is not None and length > bound:
@@ -101,24 +151,22 @@ class As4Endpoint:
             return self._inbound.refuse(refusal)
         return await self._inbound.receive(content_type, b"".join(collected))
 
-    async def _chunks(self, request: web.Request) -> AsyncIterator[bytes]:
+    async def _chunks(self, request: web.Request, upload: _Upload) -> AsyncIterator[bytes]:
         """Yield the body as it comes; raise Unreadable when it grows too large or breaks off."""
         clock = asyncio.get_running_loop().time
-        size, deadline = 0, clock() + IDLE_SECONDS_MAX
+        deadline = clock() + IDLE_SECONDS_MAX
         content = request.content
         while True:
             try:
-                async with asyncio.timeout_at(min(deadline, clock() + IDLE_SECONDS_MAX)):
-                    chunk = await content.readany()
+                chunk = await upload.read(content, min(deadline, clock() + IDLE_SECONDS_MAX))
             except TimeoutError:
                 raise Unreadable(408, "the body did not come") from None
             except (aiohttp.ClientError, web.RequestPayloadError, ConnectionError) as error:
                 raise Unreadable(400, "the body broke off") from error
             if not chunk:
                 return
-            size += len(chunk)
             deadline += len(chunk) / BYTES_PER_SECOND_MIN
-            if size > self._limits.message_bytes_max:
+            if upload.size > self._limits.message_bytes_max:
                 raise Unreadable(413, f"a message may have {self._limits.message_bytes_max} bytes")
             yield chunk
 

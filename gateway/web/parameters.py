@@ -1,9 +1,9 @@
-"""What requests for documents say beside the body: keys, cursors, filters, fixed endpoints."""
+"""What requests say beside the body: ids, keys, filters, fixed endpoints."""
 
 import base64
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -12,28 +12,34 @@ from cryptography import x509
 
 from gateway.errors import Fault, Kind, Problem
 from gateway.exchange.intake import FixedEndpoint
+from gateway.languages import LANGUAGES
 from gateway.settings import Stage
-from gateway.store.documents import Cursor, Document
-from gateway.web.directory import read_participant
+from gateway.web.instants import to_utc
+from ubl.errors import BadIdentifier
 from ubl.identifiers import ParticipantId
 
 PAGE_DEFAULT = 50
-PAGE_MAX = 200  # LIMIT: documents on one page.
+PAGE_MAX = 200  # LIMIT: entries on one page of a list.
 CERTIFICATE_HEADER = "Endpoint-Certificate"
-_CURSOR = re.compile(r"([0-9]{1,16})\.([0-9a-f]{32})")
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _ADDRESS_CHARACTERS_MAX = 2048  # LIMIT: an endpoint's address.
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def document_id(request: web.Request) -> UUID:
-    """Return the identifier in the address; what is none names no document."""
+def read_id(request: web.Request, what: str) -> UUID:
+    """Return the identifier of *what* (`document`, `api-key`, …) in the address.
+
+    Text that is none names nothing: raises Fault (NOT_FOUND).
+    """
     text = request.match_info["id"]
     try:
         return UUID(text)
     except ValueError:
-        detail = f"there is no document {text}"
-        raise Fault(Kind.NOT_FOUND, "document-not-found", detail) from None
+        raise not_found(what, text) from None
+
+
+def not_found(what: str, wanted: object) -> Fault:
+    """Return the refusal of what is not there, or is another's: both look the same."""
+    return Fault(Kind.NOT_FOUND, f"{what}-not-found", f"there is no {what} {wanted}")
 
 
 def idempotency_key(request: web.Request) -> str | None:
@@ -41,7 +47,7 @@ def idempotency_key(request: web.Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         message = "an Idempotency-Key has 1 to 255 visible ASCII characters"
-        raise _refused("bad-idempotency-key", "Idempotency-Key", message)
+        raise refused("bad-idempotency-key", "Idempotency-Key", message)
     return key
 
 
@@ -49,6 +55,20 @@ def receiver(request: web.Request) -> ParticipantId | None:
     """Return the receiver that the caller expects the document to name."""
     text = request.query.get("to")
     return None if text is None else read_participant(text, "to")
+
+
+def read_participant(text: str, place: str) -> ParticipantId:
+    """Return the participant that *text* names, with or without its scheme, or raise Fault."""
+    try:
+        return ParticipantId.parse(text)
+    except BadIdentifier as error:
+        raise bad_identifier(error, place) from error
+
+
+def bad_identifier(error: BadIdentifier, place: str) -> Fault:
+    """Return the refusal of an identifier at *place* that is none."""
+    problem = Problem(rule="bad-identifier", location=place, message=error.detail)
+    return Fault(Kind.INVALID, "bad-identifier", error.detail, errors=[problem])
 
 
 def fixed_endpoint(request: web.Request, stage: Stage) -> FixedEndpoint | None:
@@ -62,16 +82,16 @@ def fixed_endpoint(request: web.Request, stage: Stage) -> FixedEndpoint | None:
         raise Fault(Kind.DENIED, "fixed-endpoint-refused", detail)
     if address is None or encoded is None:
         message = f"endpoint and {CERTIFICATE_HEADER} go together"
-        raise _refused("incomplete-endpoint", "endpoint", message)
+        raise refused("incomplete-endpoint", "endpoint", message)
     _check_address(address, stage)
     return FixedEndpoint(address, _read_certificate(encoded))
 
 
 def page_limit(request: web.Request) -> int:
-    """Return how many documents a page shall have."""
+    """Return how many entries a page shall have."""
     text = request.query.get("limit", str(PAGE_DEFAULT))
     if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= PAGE_MAX:
-        raise _refused("bad-limit", "limit", f"a page has from 1 to {PAGE_MAX} documents")
+        raise refused("bad-limit", "limit", f"a page has from 1 to {PAGE_MAX} entries")
     return int(text)
 
 
@@ -80,25 +100,36 @@ def choice(request: web.Request, name: str, allowed: Sequence[str]) -> str | Non
     text = request.query.get(name)
     if text is not None and text not in allowed:
         message = f"{name} is one of {', '.join(allowed)}"
-        raise _refused(f"bad-{name}", name, message)
+        raise refused(f"bad-{name.replace('_', '-')}", name, message)
     return text
 
 
-def cursor(request: web.Request) -> Cursor | None:
-    """Return where the page begins: after the document that `write_cursor` pointed at."""
-    text = request.query.get("cursor")
+def language(request: web.Request) -> str:
+    """Return the language for hints: the parameter, else the first accepted one that we have."""
+    chosen = choice(request, "language", LANGUAGES)
+    if chosen is not None:
+        return chosen
+    wanted = request.headers.get("Accept-Language", "").lower().split(",")
+    ranges = (part.partition(";")[0].strip().partition("-")[0] for part in wanted)
+    return next((each for each in ranges if each in LANGUAGES), LANGUAGES[0])
+
+
+def instant(request: web.Request, name: str) -> datetime | None:
+    """Return the instant that the parameter *name* gives, if the caller gave it.
+
+    It has an offset from UTC: `2026-11-22T10:00:00Z`.  [RFC3339 §5.6]
+    """
+    text = request.query.get(name)
     if text is None:
         return None
-    found = _CURSOR.fullmatch(text)
-    if found is None:
-        raise _refused("bad-cursor", "cursor", "pass next_cursor of the page before, unchanged")
-    return Cursor(_EPOCH + timedelta(microseconds=int(found[1])), UUID(found[2]))
-
-
-def write_cursor(document: Document) -> str:
-    """Return the cursor that asks for what comes after *document*."""
-    microseconds = (document.created_at - _EPOCH) // timedelta(microseconds=1)
-    return f"{microseconds}.{document.id.hex}"
+    try:
+        # A plus in a query is a blank, if the caller did not escape it.
+        found = datetime.fromisoformat(text.replace(" ", "+"))
+        if found.tzinfo is not None:
+            return to_utc(found)
+    except ValueError:
+        pass
+    raise refused(f"bad-{name.replace('_', '-')}", name, "an instant like 2026-11-22T10:00:00Z")
 
 
 def _check_address(address: str, stage: Stage) -> None:
@@ -110,7 +141,7 @@ def _check_address(address: str, stage: Stage) -> None:
         host = None
     schemes = ("https", "http") if stage is Stage.SANDBOX else ("https",)
     if host is None or parts.scheme not in schemes or not address.isascii():
-        raise _refused("bad-endpoint", "endpoint", f"{' or '.join(schemes)} address expected")
+        raise refused("bad-endpoint", "endpoint", f"{' or '.join(schemes)} address expected")
 
 
 def _read_certificate(encoded: str) -> bytes:
@@ -120,10 +151,11 @@ def _read_certificate(encoded: str) -> bytes:
         x509.load_der_x509_certificate(der)
     except ValueError:
         message = "a certificate as Base64 of its DER is expected"
-        raise _refused("bad-certificate", CERTIFICATE_HEADER, message) from None
+        raise refused("bad-certificate", CERTIFICATE_HEADER, message) from None
     return der
 
 
-def _refused(code: str, place: str, message: str) -> Fault:
+def refused(code: str, place: str, message: str) -> Fault:
+    """Return the refusal of what stands at *place* of the request, with a *code* of its own."""
     problem = Problem(rule=code, location=place, message=message)
     return Fault(Kind.INVALID, code, message, errors=[problem])

@@ -1,47 +1,54 @@
-"""Who asks: API keys, and what an API request may contain.
+"""API keys as text, and what an API request may contain.
 
-A key is `gk_test_` or `gk_live_` (by stage) and 32 random bytes; the database holds its SHA-256
-alone. The first key is written to `<data_dir>/api-key`, readable by the gateway's user only.
+A key is `gk_test_` or `gk_live_` and 32 random bytes; the database holds its SHA-256 alone.  The
+first key is written to `<data_dir>/api-key`, readable by the gateway's user only.
 """
 
 import base64
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
-from uuid import UUID
+from typing import Final
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from gateway.clock import Clock
-from gateway.errors import Fault, Kind
+from gateway.errors import Fault, Kind, Problem
 from gateway.settings import Settings, Stage
-from gateway.store.keys import find_api_key, insert_api_key
+from gateway.store.keys import EVERYTHING, ApiKey, find_api_key, insert_api_key
 from gateway.store.pool import Database
 from gateway.telemetry import with_reference
 
 __all__ = [
     "API_KEY_FILE",
-    "DOSSIER",
-    "authenticated",
+    "HEADERS",
+    "add_headers",
+    "bearer",
+    "check_text",
     "ensure_first_key",
+    "hash_api_key",
+    "is_plain_text",
     "new_api_key",
     "referenced",
 ]
 
 API_KEY_FILE = "api-key"
+HEADERS: Final = web.RequestKey("headers", dict[str, str])
+"""What every answer to a request carries, whoever makes it."""
 _KEY_BYTES = 32
+_PREFIXES: Final = {True: "gk_test_", False: "gk_live_"}
 _KEY_CHARACTERS_MAX = 200  # LIMIT: ours have 51.
-_OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
-_TEXT_MAX = 4096  # LIMIT: characters of a path segment or query value.
-
-DOSSIER = web.RequestKey("dossier", UUID)
+_TEXT_MAX = 4096  # LIMIT: characters of a path segment, or of a query's name and value.
+_NAME_MAX = 100  # LIMIT: characters of a name that is said again.
 
 
-def new_api_key(clock: Clock, stage: Stage) -> str:
-    """Return a fresh API key for *stage*."""
-    prefix = "gk_live_" if stage is Stage.PRODUCTION else "gk_test_"
-    return prefix + base64.urlsafe_b64encode(clock.random(_KEY_BYTES)).decode().rstrip("=")
+def new_api_key(clock: Clock, *, is_test: bool) -> str:
+    """Return a fresh API key, for test dossiers or for those that are real."""
+    return _PREFIXES[is_test] + base64.urlsafe_b64encode(clock.random(_KEY_BYTES)).decode().rstrip(
+        "="
+    )
 
 
 def hash_api_key(key: str) -> bytes:
@@ -49,35 +56,29 @@ def hash_api_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-async def ensure_first_key(
-    db: Database, dossier_id: UUID, *, clock: Clock, settings: Settings
-) -> Path:
-    """See that `<data_dir>/api-key` holds a key of the dossier, and return that path.
+async def ensure_first_key(db: Database, *, clock: Clock, settings: Settings) -> Path:
+    """See that `<data_dir>/api-key` holds a key of all dossiers, and return that path.
 
-    A key that is there already is kept, and made known to a database that does not know it.
+    A key that is there already is kept, and made known to a database that does not know it; one
+    of the other kind (the gateway was for tests, and is not any more) is put aside.
     """
+    is_test = settings.stage is not Stage.PRODUCTION
     path = settings.data_dir / API_KEY_FILE
-    key = _read_key(path) or _write_key(path, new_api_key(clock, settings.stage))
+    _put_aside(path, is_test=is_test)
+    key = _read_key(path) or _write_key(path, new_api_key(clock, is_test=is_test))
     if await find_api_key(db, hash_api_key(key)) is None:
-        async with db.transaction(dossier_id) as tx:
-            await insert_api_key(tx, key_hash=hash_api_key(key), name="first", now=clock.now())
+        first = ApiKey(
+            id=clock.uuid(),
+            name="first",
+            hint=key[-4:],
+            is_test=is_test,
+            dossiers=None,
+            scopes=frozenset({EVERYTHING}),
+            created_at=clock.now(),
+        )
+        async with db.office() as otx:
+            await insert_api_key(otx, first, key_hash=hash_api_key(key))
     return path
-
-
-def authenticated(db: Database) -> Middleware:
-    """Return the middleware that lets nobody in without a key, and notes whose dossier it opens."""
-
-    @web.middleware
-    async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in _OPEN_PATHS:
-            dossier = await find_api_key(db, hash_api_key(_bearer(request)))
-            if dossier is None:
-                raise Fault(Kind.UNAUTHENTICATED, "wrong-api-key", "this API key is not known")
-            request[DOSSIER] = dossier
-            _check_text(request)
-        return await handler(request)
-
-    return authenticate
 
 
 def referenced(clock: Clock) -> Middleware:
@@ -86,17 +87,23 @@ def referenced(clock: Clock) -> Middleware:
     @web.middleware
     async def refer(request: web.Request, handler: Handler) -> web.StreamResponse:
         number = str(clock.uuid())
+        request[HEADERS] = {"X-Request-Id": number}
         with with_reference(number):
-            response = await handler(request)
-        if not response.prepared:
-            response.headers["X-Request-Id"] = number
-        return response
+            return await handler(request)
 
     return refer
 
 
-def _bearer(request: web.Request) -> str:
-    """Return the key that *request* carries, or refuse."""
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Give *response* the headers of all answers to *request*, before the first of it is sent.
+
+    What is streamed has left before its middlewares see it again.
+    """
+    response.headers.update(request.get(HEADERS, {}))
+
+
+def bearer(request: web.Request) -> str:
+    """Return the key that *request* carries; raises Fault (UNAUTHENTICATED) if it has none."""
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key:
@@ -107,13 +114,15 @@ def _bearer(request: web.Request) -> str:
     return key
 
 
-def _check_text(request: web.Request) -> None:
-    """Refuse what no database column and no log line can hold: U+0000 and lone surrogates."""
-    values = [*request.match_info.values(), *request.query.keys(), *request.query.values()]
-    for value in values:
-        if not is_plain_text(value) or len(value) > _TEXT_MAX:
-            detail = "the address holds U+0000, half a character, or is too long"
-            raise Fault(Kind.INVALID, "bad-text", detail)
+def check_text(request: web.Request) -> None:
+    """Raise Fault (INVALID) for what no column and no log can hold: U+0000, half characters."""
+    named = [*request.match_info.items(), *request.query.items()]
+    for name, value in named:
+        if not is_plain_text(name + value) or len(name + value) > _TEXT_MAX:
+            message = "holds U+0000, half a character, or is too long"
+            place = name if is_plain_text(name) else ""
+            problem = Problem(rule="bad-text", location=place[:_NAME_MAX], message=message)
+            raise Fault(Kind.INVALID, "bad-text", f"the address {message}", errors=[problem])
 
 
 def is_plain_text(text: str) -> bool:
@@ -126,6 +135,15 @@ def _read_key(path: Path) -> str | None:
         return path.read_text("ascii").strip() or None
     except FileNotFoundError:
         return None
+
+
+def _put_aside(path: Path, *, is_test: bool) -> None:
+    """Rename a key of the other kind, `api-key.test` or `api-key.live`: it goes on being good."""
+    other = "live" if is_test else "test"
+    if (_read_key(path) or "").startswith(_PREFIXES[not is_test]):
+        # Of several processes one is first; the others find it gone.
+        with suppress(FileNotFoundError):
+            path.rename(path.with_name(f"{path.name}.{other}"))
 
 
 def _write_key(path: Path, key: str) -> str:

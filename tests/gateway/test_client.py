@@ -1,6 +1,7 @@
 """The client against servers that behave well, badly, or not at all."""
 
 import asyncio
+import contextlib
 from uuid import UUID
 
 import pytest
@@ -8,8 +9,10 @@ from aiohttp import web
 
 from gateway.client import GatewayClient
 from gateway.errors import Fault, Kind, Problem, Unavailable
-from gateway.store.documents import append_event, move_document
+from gateway.store.documents import append_event
+from gateway.store.sendings import move_documents
 from tests.support.api import RECEIVER, SENDER, an_invoice, run_api
+from tests.support.store import a_move
 from tests.support.web import serve_app, serve_raw
 
 ANY = UUID(int=1)
@@ -31,8 +34,8 @@ async def test_what_the_gateway_refuses_is_the_fault_it_was(database, tmp_path):
     [
         (400, Kind.INVALID), (401, Kind.UNAUTHENTICATED), (403, Kind.DENIED),
         (404, Kind.NOT_FOUND), (409, Kind.CONFLICT), (413, Kind.TOO_LARGE), (415, Kind.INVALID),
-        (422, Kind.INVALID), (500, Kind.INTERNAL), (502, Kind.REFUSED_BY_PEER),
-        (503, Kind.UNAVAILABLE), (302, Kind.INTERNAL),
+        (408, Kind.TOO_SLOW), (422, Kind.INVALID), (500, Kind.INTERNAL),
+        (501, Kind.NOT_INSTALLED), (302, Kind.INTERNAL),
     ],
 )  # fmt: skip
 async def test_an_error_that_is_no_problem_is_told_by_its_status(status, kind):
@@ -45,17 +48,84 @@ async def test_an_error_that_is_no_problem_is_told_by_its_status(status, kind):
         assert (caught.value.kind, caught.value.code) == (kind, f"http-{status}")
 
 
-async def test_how_long_to_wait_is_taken_over():
-    problem = {"type": "t", "title": "t", "status": 503, "detail": "d", "instance": "i"}
+@contextlib.asynccontextmanager
+async def answering(status, problem=None, **headers):
+    """A client of a gateway that answers everything with *status*, and *problem* if it has one."""
 
     async def answer(_request):
-        body = {**problem, "code": "unavailable"}
-        return web.json_response(body, status=503, headers={"Retry-After": "7"})
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if problem is None:
+            return web.Response(status=status, text="<html>", headers=named)
+        return web.json_response(problem, status=status, headers=named)
 
     async with serve_app(answer) as url, GatewayClient(url, "k") as client:
+        yield client
+
+
+def a_problem(status, code, **more):
+    return {
+        "type": "t", "title": "t", "status": status, "detail": "d", "instance": "i", "code": code,
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (409, "idempotency-key-in-flight"), (429, "rate-limited"), (503, "unavailable"),
+        (504, "gateway-timeout"),
+    ],
+)  # fmt: skip
+async def test_what_asks_to_be_asked_again_is_unavailable_and_says_when(status, code):
+    problem = a_problem(status, code, phase="look-up")
+    async with answering(status, problem, Retry_After="7") as client:
+        with pytest.raises(Unavailable) as caught:
+            await client.document(ANY)
+    told = caught.value
+    assert (told.code, told.detail, told.phase) == (code, "d", "look-up")
+    assert told.retry_after_seconds == 7.0
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+async def test_what_stands_before_the_gateway_is_unavailable_for_it(status):
+    date = "Sun, 22 Nov 2026 10:00:00 GMT"
+    async with answering(status, Retry_After=date) as client:
+        with pytest.raises(Unavailable) as caught:
+            await client.document(ANY)
+    assert caught.value.code == f"http-{status}"
+    assert caught.value.retry_after_seconds > 0
+
+
+@pytest.mark.parametrize(("status", "kind"), [(409, Kind.CONFLICT), (502, Kind.REFUSED_BY_PEER)])
+async def test_what_the_gateway_says_for_good_is_a_fault(status, kind):
+    async with answering(status, a_problem(status, "x")) as client:
         with pytest.raises(Fault) as caught:
             await client.document(ANY)
-        assert caught.value.retry_after_seconds == 7.0
+    assert (caught.value.kind, caught.value.code) == (kind, "x")
+
+
+async def test_who_asks_again_after_unavailable_with_the_same_key_gets_through():
+    """The loop of docs/CLIENT.md."""
+    codes = {429: "rate-limited", 503: "unavailable", 409: "idempotency-key-in-flight"}
+    to_come, keys = list(codes), []
+
+    async def answer(request):
+        keys.append(request.headers["Idempotency-Key"])
+        if not to_come:
+            return web.json_response({"results": []})
+        status = to_come.pop()
+        body = a_problem(status, codes[status])
+        return web.json_response(body, status=status, headers={"Retry-After": "0"})
+
+    async def send_surely(client):
+        while True:
+            try:
+                return await client.send_batch([], idempotency_key="k")
+            except Unavailable as trouble:
+                await asyncio.sleep(trouble.retry_after_seconds)
+
+    async with serve_app(answer) as url, GatewayClient(url, "k") as client:
+        assert await send_surely(client) == ()
+    assert keys == ["k"] * 4
 
 
 async def test_a_redirect_is_not_followed_with_our_key():
@@ -146,8 +216,7 @@ async def test_waiting_ends_at_a_status_and_hears_each_step_once(database, tmp_p
                 await append_event(tx, document.id, "sealed", {}, now=now)
             await asyncio.sleep(0.3)
             async with database.transaction(api.dossier) as tx:
-                await move_document(tx, document.id, "accepted", "failed", now=now)
-                await append_event(tx, document.id, "failed", {}, now=now)
+                await move_documents(tx, [a_move(document.id, "accepted", "failed", at=now)])
 
         async with asyncio.TaskGroup() as group:
             group.create_task(finish())
@@ -155,7 +224,7 @@ async def test_waiting_ends_at_a_status_and_hears_each_step_once(database, tmp_p
                 client.wait_for(document.id, heard=lambda event: heard.append(event.name))
             )
         assert waiting.result().status == "failed"
-        assert heard == ["accepted", "sealed", "failed"]
+        assert heard == ["accepted", "checked", "sealed", "failed"]
 
 
 async def test_waiting_is_given_up_after_its_time(database, tmp_path):

@@ -42,6 +42,7 @@ def test_random_bytes_have_the_size_asked_for():
 
 
 def test_a_message_id_has_its_host_and_no_angle_brackets():
+    """[RFC5322 §3.6.4]"""
     left, _, right = SystemClock().message_id("ap.example").partition("@")
     assert right == "ap.example"
     assert len(left) == 36

@@ -1,4 +1,4 @@
-"""`gateway db upgrade`, on a database of its own and on the gateway's own server."""
+"""`gateway db upgrade` and `restored`, on a database of its own and on the gateway's own server."""
 
 import asyncpg
 import pytest
@@ -68,3 +68,13 @@ async def test_a_database_that_could_lose_commits_is_refused(empty_dsn, capsys, 
     ended = await run_beside(capsys, "db", "upgrade", "--json")
     assert (ended.code, ended.facts["code"]) == (1, "database-unusable")
     assert "synchronous_commit" in ended.err
+
+
+async def test_a_database_that_was_put_back_begins_an_era_each_time_it_is_said(
+    empty_dsn, capsys, monkeypatch
+):
+    monkeypatch.setenv("DATABASE_URL", empty_dsn)
+    first = await run_beside(capsys, "db", "restored", "--json")
+    assert (first.code, first.facts["era"]) == (0, 1)
+    again = await run_beside(capsys, "db", "restored")
+    assert again.out.splitlines()[-1] == ("the feed goes on in era 2, behind all that was shown")

@@ -5,10 +5,12 @@ import base64
 
 import pytest
 
-from gateway.store.documents import append_event, find_document, move_document
+from gateway.store.documents import find_document
+from gateway.store.sendings import move_documents
 from tests.support.api import RECEIVER, SENDER, an_invoice, run_api
 from tests.support.command import run_beside
 from tests.support.pki import leaf
+from tests.support.store import a_move
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ async def api(database, tmp_path):
         return {
             "participant": participant.value, "address": "https://red.example/as4",
             "access_point": "PBE000002", "ok": ok, "detail": "it is asleep", "milliseconds": 12,
-            "temporary": participant.value != SENDER,
+            "phase": "http", "temporary": participant.value != SENDER,
         }  # fmt: skip
 
     async with run_api(database, tmp_path, ping=ping) as running, running.client() as client:
@@ -49,7 +51,13 @@ async def test_a_document_is_accepted(api, invoice, capsys):
     async with api.client() as client:
         (document,) = (await client.list_documents()).documents
     assert ended.facts["document_id"] == str(document.id)
-    plain = await run_beside(capsys, "send", invoice, *access(api))
+
+
+async def test_a_number_that_was_sent_is_sent_again_when_it_is_meant(api, invoice, capsys):
+    await run_beside(capsys, "send", invoice, *access(api))
+    again = await run_beside(capsys, "send", invoice, "--json", *access(api))
+    assert (again.code, again.facts["code"]) == (1, "duplicate-number")
+    plain = await run_beside(capsys, "send", invoice, "--duplicate", *access(api))
     assert plain.out.strip().endswith("is accepted")
 
 
@@ -92,9 +100,8 @@ async def finish(api, database, status):
         now = api.services.clock.now()
         for last, to in (("accepted", "sealed"), ("sealed", "sending"), ("sending", status)):
             async with database.transaction(api.dossier) as tx:
-                await move_document(tx, found[0].id, last, to, now=now)
-                detail = {"text": f"this is {to}"}
-                await append_event(tx, found[0].id, to, detail, now=now)
+                detail = {"text": f"this is {to}", "phase": "http", "detail": "it sleeps"}
+                await move_documents(tx, [a_move(found[0].id, last, to, at=now, **detail)])
             await asyncio.sleep(0.15)
 
 
@@ -112,9 +119,10 @@ async def test_watching_shows_each_step_and_ends_with_the_document(
     ended = watching.result()
     assert ended.code == code
     *steps, last = ended.out.splitlines()
-    assert [line.split()[1] for line in steps] == ["accepted", "sealed", "sending", status]
+    told = [line.split()[1] for line in steps]
+    assert told == ["accepted", "checked", "sealed", "sending", status]
     assert steps[-1].endswith(f"this is {status}")
-    assert last.endswith(f"is {status}")
+    assert last.endswith(f"is {status}" + ("" if status == "delivered" else " (http: it sleeps)"))
 
 
 async def test_watching_with_json_prints_the_object_alone(api, invoice, capsys, database):

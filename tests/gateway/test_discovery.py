@@ -31,7 +31,7 @@ async def test_answer_of_any_status_comes_back_and_its_path_is_sent_as_it_stands
         return web.Response(status=404, body=b"none")
 
     async with serve_app(handler) as url:
-        answer = await get(url + "/a%3A%3Ab/%23%2F", rules=EgressRules(open=True))
+        answer = await get(url + "/a%3A%3Ab/%23%2F", rules=EgressRules(sandbox=True))
     assert (answer.status, answer.body) == (404, b"none")
     assert asked == ["/a%3A%3Ab/%23%2F"]
 
@@ -42,12 +42,12 @@ async def test_answer_over_the_limit_is_unavailable():
 
     async with serve_app(handler) as url:
         with pytest.raises(SmpUnavailable):
-            await get(url, rules=EgressRules(open=True))
+            await get(url, rules=EgressRules(sandbox=True))
 
 
 async def test_closed_port_is_unavailable():
     with pytest.raises(SmpUnavailable):
-        await get("http://127.0.0.1:1/", rules=EgressRules(open=True))
+        await get("http://127.0.0.1:1/", rules=EgressRules(sandbox=True))
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1/", "http://smp.example/", "https://10.0.0.1/"])

@@ -74,6 +74,7 @@ async def test_a_payload_over_the_bound_is_refused_compressed_or_not(database, t
 async def test_a_duplicate_gets_a_receipt_for_its_own_references_and_is_not_stored(
     database, tmp_path
 ):
+    """[EBBPSIG §4] [PEPPOL-AS4 §2.6]"""
     first = a_message()
     again = a_sealed_message(
         a_user_message(message_id="1@blue.example"), payload=first.payload, nonce="f" * 32
@@ -198,6 +199,7 @@ async def test_a_ping_for_another_access_point_is_refused(database, tmp_path):
 
 
 async def test_whom_we_serve_is_compared_without_case_and_by_wildcard(database, tmp_path):
+    """[PEPPOL-ID §5]"""
     participant = ParticipantId.parse("iso6523-actorid-upis::9915:ABC123")
     base = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2::Invoice"
     published = DocumentTypeId.parse(
@@ -218,6 +220,7 @@ async def test_whom_we_serve_is_compared_without_case_and_by_wildcard(database, 
 
 
 async def test_a_participant_registered_just_now_receives_at_once(database, tmp_path):
+    """[PEPPOL-AS4 §2.7]"""
     participant = ParticipantId.parse("iso6523-actorid-upis::0208:0428759497")
     payload = gzip_compress(a_business_envelope(receiver=participant))
     sealed = a_sealed_message(a_user_message(final_recipient=participant), payload=payload)

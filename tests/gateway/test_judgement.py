@@ -1,10 +1,11 @@
+from datetime import UTC, datetime
+
 import pytest
+from aiohttp import web
 
 from as4 import errors
+from gateway.exchange.judgement import read_retry_after
 from tests.support.sending import (
-    AccessPoint,
-    a_sender,
-    access_points,
     error,
     hang_up,
     other_digests,
@@ -17,28 +18,96 @@ class Duplicate(errors.Other):
     code = "EBMS:4001"
 
 
-@pytest.fixture
-async def receiver():
-    point = AccessPoint()
-    async with access_points(point):
-        yield point
-
-
-@pytest.fixture
-async def sender(database, tmp_path, receiver):
-    async with a_sender(database, tmp_path, receiver) as sender:
-        yield sender
-
-
 @pytest.mark.parametrize(
     "answer",
     [receipt(), receipt(status=500), receipt(status=400, zipped=True), receipt(zipped=True)],
     ids=["200", "500", "400-gzip", "gzip"],
 )
 async def test_a_receipt_counts_on_any_http_status_and_compressed(sender, receiver, answer):
+    """[EBMS3 §6.1]"""
     receiver.script = [answer]
     assert (await sender.finish(await sender.accept())).status == "delivered"
     assert len(receiver.arrivals) == 1
+
+
+def under(content_type, act):
+    """Answer as *act* does, but call it *content_type*."""
+
+    async def relabelled(ap, request, received):
+        response = await act(ap, request, received)
+        response.headers["Content-Type"] = content_type
+        return response
+
+    return relabelled
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/html", "application/octet-stream"])
+@pytest.mark.parametrize("status", [200, 400, 500])
+async def test_signals_are_read_under_any_content_type(sender, receiver, content_type, status):
+    refusal = error(errors.FailedAuthentication, status=status, zipped=status == 400)
+    receiver.script = [under(content_type, refusal)]
+    ref = await sender.accept()
+    assert (await sender.finish(ref)).status == "refused"
+    detail = (await sender.last(ref)).detail
+    assert (detail["code"], detail["authenticated"]) == ("EBMS:0101", True)
+    receiver.script = [under(content_type, receipt(status=status))]
+    assert (await sender.finish(await sender.accept())).status == "delivered"
+
+
+async def test_an_unsigned_error_is_told_as_unauthenticated(sender, receiver):
+    """[EBMS3 §6.4]"""
+    receiver.script = [error(errors.FailedDecryption, signer=None, status=500)]
+    ref = await sender.accept()
+    await sender.run(ref)
+    detail = (await sender.last(ref)).detail
+    assert detail["detail"].startswith("unauthenticated, it is not signed: EBMS:0102")
+    assert detail["authenticated"] is False
+    assert (await sender.document(ref)).status == "sealed"
+
+
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("120", 120),
+        ("0", 0),
+        ("", 0),
+        ("-5", 0),
+        ("1.5", 0),
+        ("soon", 0),
+        ("\u0661\u0662", 0),
+        ("9" * 400, 999_999_999),
+        ("Mon, 15 Jun 2026 12:05:00 GMT", 300),
+        ("Mon, 15 Jun 2026 12:05:00 -0000", 300),
+        ("Mon, 15 Jun 2026 11:05:00 GMT", 0),
+        ("Mon, 15 Jun 99999 11:05:00 GMT", 0),
+        ("Mon, 15 Jun 2026 12:05:00 +9999999", 0),
+    ],
+)
+def test_a_retry_after_is_seconds_or_a_date(text, seconds):
+    """[RFC9110 §10.2.3]"""
+    assert read_retry_after(text, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "least", "most"),
+    [
+        (503, "600", 600, 750),
+        (429, "999999", 3600, 3600),
+        (503, "1", 45, 75),
+        (500, "", 45, 75),
+        (200, "600", 600, 750),
+    ],
+)
+async def test_a_peer_that_asks_for_a_pause_gets_it(sender, receiver, status, text, least, most):
+    async def busy(ap, request, received):
+        return web.Response(status=status, headers={"Retry-After": text} if text else {})
+
+    receiver.script = [busy]
+    ref = await sender.accept()
+    assert least <= await sender.run(ref) <= most
 
 
 @pytest.mark.parametrize(
@@ -52,6 +121,7 @@ async def test_a_receipt_counts_on_any_http_status_and_compressed(sender, receiv
         (plain(429), "http-unavailable", "http", "http-429"),
         (plain(404), "http-refused", "http", "http-404"),
         (plain(302), "http-refused", "http", "http-302"),
+        (plain(200, "<html/>", "text/html"), "no-receipt", "receipt", "EBMS:0301"),
         (plain(200, "<html/>", "text/xml"), "bad-receipt", "receipt", "EBMS:0302"),
         (plain(502, "<html/>", "text/xml"), "http-unavailable", "http", "http-502"),
         (receipt(signer="third"), "bad-receipt", "receipt", "EBMS:0302"),
@@ -78,6 +148,7 @@ async def test_a_receipt_counts_on_any_http_status_and_compressed(sender, receiv
 async def test_what_proves_nothing_is_followed_by_the_same_message(
     sender, receiver, answer, kind, phase, code
 ):
+    """[EBBPSIG §3.2]"""
     receiver.script = [answer]
     ref = await sender.accept()
 

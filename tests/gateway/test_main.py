@@ -30,6 +30,7 @@ def verb(monkeypatch, tmp_path):
 RAISING = """
 from gateway.errors import *
 from gateway.settings import BadSettings
+from gateway.store.errors import StoreError
 SUMMARY = "probe"
 def add_arguments(parser):
     parser.add_argument("--json", action="store_true")
@@ -91,7 +92,9 @@ def test_only_the_chosen_verb_is_imported():
         ("Fault(Kind.NOT_FOUND, 'some-code', 'nothing there')", 1, "some-code"),
         ("Fault(Kind.UNAVAILABLE, 'some-code', 'later')", 3, "some-code"),
         ("Unavailable('the world is down')", 3, "unavailable"),
+        ("Unavailable('ask again', 1.0, code='some-code')", 3, "some-code"),
         ("BadSettings(['one', 'two'])", 2, "bad-settings"),
+        ("StoreError('synchronous_commit is off')", 1, "database-unusable"),
     ],
 )
 def test_a_refusal_is_told_on_stderr_and_as_json(capsys, verb, error, code, word):

@@ -1,33 +1,24 @@
-import socket
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from as4 import errors
+from gateway.errors import Fault, Kind
 from gateway.exchange.retry import HTTP_REFUSALS_MAX
+from gateway.store.sendings import move_documents
 from tests.support.peer import an_invoice
 from tests.support.pki import leaf
 from tests.support.sending import (
     AccessPoint,
-    a_sender,
     access_points,
     error,
     hang_up,
     plain,
 )
-
-
-@pytest.fixture
-async def receiver():
-    point = AccessPoint()
-    async with access_points(point):
-        yield point
-
-
-@pytest.fixture
-async def sender(database, tmp_path, receiver):
-    async with a_sender(database, tmp_path, receiver) as sender:
-        yield sender
+from tests.support.store import a_move
+from tests.support.web import free_port
 
 
 async def test_a_document_arrives_byte_for_byte_and_its_receipt_is_kept(sender, receiver):
@@ -79,16 +70,10 @@ async def test_another_certificate_of_the_seat_renews_the_encryption_alone(sende
     assert "encryption_renewed" in await sender.names(ref)
 
 
-def closed_port():
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{bound.getsockname()[1]}/as4"
-
-
 async def test_another_access_point_gets_a_new_message_when_nothing_reached_the_first(
     sender, receiver
 ):
-    gone = AccessPoint(url=closed_port())
+    gone = AccessPoint(url=f"http://127.0.0.1:{free_port()}/as4")
     moved = AccessPoint("third")
     sender.directory.where = gone
     ref = await sender.accept()
@@ -167,12 +152,12 @@ async def test_plain_http_refusals_are_tried_a_few_times(sender, receiver):
 
 
 async def test_a_document_that_is_none_fails_it(sender, receiver):
-    ref = await sender.accept(content=b"<Invoice/>")
+    ref = await sender.accept(content=b"<Invoice/>", root_offset=None)
     assert (await sender.finish(ref)).status == "failed"
     assert (await sender.last(ref)).detail["phase"] == "document"
 
 
-async def test_the_proof_is_kept_beside_the_message(sender, receiver):
+async def test_the_proof_is_kept_with_the_message(sender, receiver):
     ref = await sender.accept()
     await sender.finish(ref)
     (message,) = await sender.messages(ref)
@@ -181,8 +166,9 @@ async def test_the_proof_is_kept_beside_the_message(sender, receiver):
     assert message.smp_url == "https://smp.example"
     assert message.endpoint_address == receiver.url
     assert message.endpoint_certificate == receiver.certificate
-    assert attempt.answer == message.receipt
-    assert attempt.answer_content_type.startswith("application/soap+xml")
+    assert message.receipt.startswith(b"<")
+    assert message.receipt_content_type.startswith("application/soap+xml")
+    assert (attempt.outcome, attempt.answer) == ("receipt", message.receipt)
 
 
 async def test_a_document_that_is_done_is_left_alone(sender, receiver):
@@ -190,3 +176,54 @@ async def test_a_document_that_is_done_is_left_alone(sender, receiver):
     await sender.finish(ref)
     assert await sender.run(ref) is None
     assert len(receiver.arrivals) == 1
+
+
+class CountingDatabase:
+    """A database that counts its transactions."""
+
+    def __init__(self, db):
+        self.db, self.count = db, 0
+
+    def transaction(self, dossier_id):
+        self.count += 1
+        return self.db.transaction(dossier_id)
+
+
+async def test_documents_that_are_sent_at_the_same_time_share_transactions(sender, receiver):
+    refs = [await sender.accept(an_invoice(number=f"2026-{n}")) for n in range(12)]
+    db = CountingDatabase(sender.db)
+    outbound = replace(sender.outbound, db=db)
+    async with asyncio.TaskGroup() as group:
+        for ref in refs:
+            group.create_task(sender.run(ref, outbound))
+    assert {(await sender.document(ref)).status for ref in refs} == {"delivered"}
+    assert len({arrival.message_id for arrival in receiver.arrivals}) == 12
+    assert db.count < 12  # three for each, if each had its own
+
+
+async def test_one_of_many_that_fails_fails_alone(sender, receiver):
+    good = [await sender.accept(an_invoice(number=f"2026-{n}")) for n in range(3)]
+    bad = await sender.accept(content=b"<Invoice/>", root_offset=None)
+    async with asyncio.TaskGroup() as group:
+        for ref in (*good, bad):
+            group.create_task(sender.run(ref))
+    assert {(await sender.document(ref)).status for ref in good} == {"delivered"}
+    assert (await sender.document(bad)).status == "failed"
+
+
+async def test_a_document_that_moved_on_meanwhile_is_not_sent(sender, receiver):
+    ref = await sender.accept()
+
+    class Meanwhile:
+        """A look-up during which somebody else ends the document."""
+
+        async def lookup(self, *wanted, **how):
+            async with sender.db.transaction(ref.dossier_id) as tx:
+                await move_documents(tx, [a_move(ref.document_id, "accepted", "failed")])
+            return await sender.directory.lookup(*wanted, **how)
+
+    with pytest.raises(Fault) as fault:
+        await sender.run(ref, replace(sender.outbound, finder=Meanwhile()))
+    assert (fault.value.kind, fault.value.code) == (Kind.CONFLICT, "status-changed")
+    assert receiver.arrivals == []
+    assert await sender.messages(ref) == []

@@ -25,13 +25,6 @@ from tests.support.sending import AccessPoint, a_sender, access_points, hang_up,
 SMALL = 1 << 16
 
 
-@pytest.fixture
-async def receiver():
-    point = AccessPoint()
-    async with access_points(point):
-        yield point
-
-
 def with_fault(outbound, fault):
     return replace(
         outbound,
@@ -115,6 +108,50 @@ async def test_a_crash_while_sending_is_an_attempt_of_unknown_outcome(database, 
         assert (await sender.finish(ref)).status == "delivered"
         first, second = await sender.attempts(ref)
     assert (first.outcome, second.outcome) == ("interrupted", "receipt")
+
+
+@pytest.mark.parametrize("where", ["post", "answer"])
+async def test_an_error_of_ours_ends_the_attempt_and_it_goes_on(
+    database, tmp_path, receiver, where
+):
+    said = "what the document says"
+
+    def broken(here):
+        return ValueError(said) if here == where else None
+
+    async with a_sender(database, tmp_path, receiver) as sender:
+        ref = await sender.accept()
+        poster = FaultyPoster(
+            sender.outbound.poster, Fault(nth=1 + (where == "answer"), broken=broken)
+        )
+        assert await sender.run(ref, replace(sender.outbound, poster=poster)) > 0
+        last = await sender.last(ref)
+        assert (last.name, last.detail["code"]) == ("will_retry", "internal-error")
+        assert said not in str(last.detail)
+        assert (await sender.finish(ref)).status == "delivered"
+        first, second = await sender.attempts(ref)
+    assert (first.outcome, second.outcome) == ("interrupted", "receipt")
+
+
+async def test_what_breaks_each_time_comes_to_an_end(database, tmp_path, receiver):
+    class Broken:
+        def check(self, url):
+            pass
+
+        async def post(self, url, content_type, body):
+            raise KeyError(url)
+
+    async with a_sender(database, tmp_path, receiver, poster=Broken()) as sender:
+        ref = await sender.accept()
+        assert (await sender.finish(ref, runs_max=60)).status in ("gave_up", "waiting")
+        assert all(each.outcome == "interrupted" for each in await sender.attempts(ref))
+
+
+async def test_a_name_that_cannot_be_asked_for_is_refused(database, tmp_path):
+    async with a_sender(database, tmp_path, AccessPoint(url="https://a..b/as4")) as sender:
+        ref = await sender.accept()
+        assert (await sender.finish(ref)).status == "failed"
+        assert (await sender.last(ref)).detail["code"] == "address-refused"
 
 
 async def test_two_workers_never_send_one_document_at_once(database, tmp_path, receiver):

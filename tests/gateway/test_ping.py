@@ -41,7 +41,7 @@ async def a_pinger(folder, answer, *, where=None):
         return answer(arrived[-1])
 
     place = Place()
-    egress = Egress(EgressRules(open=True), tls=tls_context(), post_timeout_seconds=5)
+    egress = Egress(EgressRules(sandbox=True), tls=tls_context(), post_timeout_seconds=5)
     async with egress, serve_app(handle) as url:
         place.url = f"{url}/as4"
         pinger = Pinger(
@@ -112,6 +112,7 @@ async def test_an_access_point_that_is_not_there_is_told(tmp_path):
     async with a_pinger(tmp_path, a_receipt, where=place) as (pinger, _):
         told = await pinger.ping(C4)
     assert (told["ok"], told["outcome"], told["temporary"]) == (False, "not-connected", True)
+    assert (told["phase"], "connection refused" in told["detail"]) == ("connect", True)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +127,7 @@ async def test_without_anywhere_to_send_it_is_refused(tmp_path, error, kind, cod
         with pytest.raises(Fault) as caught:
             await pinger.ping(C4)
     assert (caught.value.kind, caught.value.code, arrived) == (kind, code, [])
+    assert caught.value.phase == "look-up"
 
 
 async def test_an_access_point_whose_certificate_is_refused_gets_nothing(tmp_path):
@@ -136,3 +138,4 @@ async def test_an_access_point_whose_certificate_is_refused_gets_nothing(tmp_pat
         with pytest.raises(Fault) as caught:
             await pinger.ping(C4)
     assert (caught.value.kind, caught.value.code) == (Kind.REFUSED_BY_PEER, "certificate-refused")
+    assert caught.value.phase == "certificate"

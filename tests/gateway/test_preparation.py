@@ -1,25 +1,22 @@
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
 from as4.certificates import load_certificate
 from gateway.exchange.preparation import read_references
 from gateway.exchange.route import Route
+from gateway.exchange.sealing import known_routing
 from gateway.store.documents import find_content
 from tests.support.peer import an_invoice
 from tests.support.pki import leaf
-from tests.support.sending import AccessPoint, a_sender, access_points, hang_up
+from tests.support.sending import a_sender, hang_up
 from ubl.errors import UblError
+from ubl.routing import read_routing
 
 SMALL = 1 << 16
 MIB = 1 << 20
-
-
-@pytest.fixture
-async def receiver():
-    point = AccessPoint()
-    async with access_points(point):
-        yield point
+ROOT = an_invoice(number="2026-9").partition(b"?>")[2].strip()
 
 
 @pytest.fixture
@@ -142,3 +139,20 @@ async def test_a_broken_large_document_leaves_no_file(sender):
     with pytest.raises(UblError):
         await sender.outbound.preparation.seal(document, content, "BE", route)
     assert archive.names() == [name]
+
+
+@pytest.mark.parametrize("before", ["", "<?xml version='1.0'?>\n<!-- <Invoice/> -->\n", "\ufeff"])
+async def test_what_was_noted_of_a_document_is_what_reading_it_again_gives(sender, before):
+    ref = await sender.accept(before.encode() + ROOT + b"\n")
+    document = await sender.document(ref)
+    async with sender.db.transaction(ref.dossier_id) as tx:
+        content = await find_content(tx, ref.document_id)
+    read = read_routing(content.data)
+    assert known_routing(document) == replace(read, number=None, issued_on=None)
+
+
+async def test_a_document_of_which_it_was_not_noted_where_it_begins_is_read_again(sender, receiver):
+    ref = await sender.accept(b"<!-- -->" + ROOT + b"\n", root_offset=None)
+    assert known_routing(await sender.document(ref)) is None
+    await sender.finish(ref)
+    assert receiver.arrivals[0].document == ROOT

@@ -7,14 +7,10 @@ import logging
 import pytest
 
 from gateway.errors import Fault, Kind, Unavailable
+from gateway.web.help import catalogue
 from gateway.web.problems import STATUS, problem_response
 from tests.support.api import ask, run_api
-
-
-@pytest.fixture
-async def api(database, tmp_path):
-    async with run_api(database, tmp_path) as running:
-        yield running
+from tests.support.contract import document
 
 
 async def raw(api, request):
@@ -33,14 +29,47 @@ def test_every_kind_has_a_status_of_its_own():
     assert len(set(STATUS.values())) == len(STATUS)
 
 
+def titled(code):
+    return catalogue()[code].title
+
+
+def test_a_problem_is_titled_by_its_code_whatever_happened():
+    """[RFC9457 §3.1.3]"""
+    for kind, code in [(Kind.INVALID, "bad-json"), (Kind.NOT_INSTALLED, "not-installed")]:
+        for detail in ("one thing", "another"):
+            response = problem_response(Fault(kind, code, detail))
+            assert json.loads(response.body)["title"] == titled(code)
+
+
+def test_an_example_of_a_problem_has_the_title_of_its_code():
+    def problems(value):
+        if isinstance(value, dict):
+            is_one = isinstance(value.get("code"), str) and "title" in value
+            yield from [value] if is_one else ()
+            value = list(value.values())
+        for each in value if isinstance(value, list) else ():
+            yield from problems(each)
+
+    shown = list(problems(document()))
+    assert shown
+    assert [each["title"] for each in shown] == [titled(each["code"]) for each in shown]
+
+
+def test_who_is_to_ask_again_is_told_when_whatever_the_reason():
+    for kind in Kind:
+        told = "Retry-After" in problem_response(Fault(kind, "some-code", "x")).headers
+        assert told == (kind in (Kind.TOO_MANY, Kind.UNAVAILABLE))
+
+
 def test_a_fault_is_rendered_with_all_it_says():
+    """[RFC9457 §3]"""
     fault = Fault(Kind.CONFLICT, "some-code", "what happened", retry_after_seconds=1.2)
     response = problem_response(fault)
     assert response.status == 409
     assert response.content_type == "application/problem+json"
     assert response.headers["Retry-After"] == "2"
     assert json.loads(response.body) == {
-        "type": "urn:peppol-gateway:problem:some-code",
+        "type": "/problems/some-code",
         "title": "Conflict",
         "status": 409,
         "detail": "what happened",
@@ -52,7 +81,7 @@ def test_a_fault_is_rendered_with_all_it_says():
 
 async def test_an_unknown_address_is_a_problem(api):
     status, headers, problem = await ask(api, "GET", "/v1/nothing")
-    assert (status, problem["code"], problem["title"]) == (404, "not-found", "Not Found")
+    assert (status, problem["code"], problem["title"]) == (404, "not-found", titled("not-found"))
     assert headers["Content-Type"] == "application/problem+json"
 
 

@@ -10,7 +10,6 @@ from gateway.exchange.retry import (
     Deliver,
     Failed,
     GiveUp,
-    History,
     Outcome,
     Phase,
     Reach,
@@ -24,17 +23,19 @@ from gateway.exchange.retry import (
     http_kind,
     signal_kind,
 )
+from gateway.exchange.timeline import Progress
 
 ACCEPTED = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 RULE = RetryRules(first_seconds=60, max_seconds=3600, give_up_seconds=86_400)
 
 
-def verdict(what, *before, since_sealed=None, after=timedelta(minutes=1), jitter=0.5, detail=""):
+def verdict(
+    what, *before, since_sealed=None, after=timedelta(minutes=1), jitter=0.5, detail="", asked=0.0
+):
     kinds = list(before)
-    history = History.of(
-        ACCEPTED, kinds, since_sealed=len(kinds) if since_sealed is None else since_sealed
-    )
-    outcome = Outcome(what=what, detail=detail)
+    present = len(kinds) if since_sealed is None else since_sealed
+    history = Progress(tuple(kinds), present).history(ACCEPTED)
+    outcome = Outcome(what=what, detail=detail, asked_seconds=asked)
     return decide(outcome, history, RULE, now=ACCEPTED + after, jitter=jitter)
 
 
@@ -205,3 +206,31 @@ def test_a_signal_with_warnings_alone_is_no_receipt():
 )
 def test_an_answer_without_a_signal_is_judged_by_its_status(status, kind):
     assert kind is http_kind(status)
+
+
+@pytest.mark.parametrize(
+    ("asked", "jitter", "pause"),
+    [
+        (0, 0.5, 60),
+        (1, 0.5, 60),
+        (59, 0.0, 59),
+        (120, 0.0, 120),
+        (120, 0.5, 135),
+        (3_000, 0.999, 3600),
+        (86_400, 0.5, 3600),
+        (1e9, 0.5, 3600),
+    ],
+)
+def test_a_peer_may_ask_for_a_longer_pause_within_bounds(asked, jitter, pause):
+    """[RFC9110 §10.2.3]"""
+    assert verdict(What.HTTP_BUSY, asked=asked, jitter=jitter) == Retry(pytest.approx(pause))
+
+
+def test_the_last_try_is_made_when_the_time_is_over_whatever_the_peer_asked():
+    left = timedelta(seconds=100)
+    late = timedelta(seconds=86_400) - left
+    assert verdict(What.HTTP_BUSY, asked=3000.0, after=late) == Retry(left.total_seconds())
+
+
+def test_what_is_final_stays_final_whatever_the_peer_asked():
+    assert verdict(What.SIGNED_REFUSAL, asked=60.0) == Refused()

@@ -4,20 +4,7 @@ import pytest
 
 from gateway.egress import Egress, EgressRules, tls_context
 from smp.errors import DocumentTypeAbsent, ParticipantAbsent, SmpUnavailable
-from tests.support.sending import AccessPoint, a_sender, access_points, hang_up
-
-
-@pytest.fixture
-async def receiver():
-    point = AccessPoint()
-    async with access_points(point):
-        yield point
-
-
-@pytest.fixture
-async def sender(database, tmp_path, receiver):
-    async with a_sender(database, tmp_path, receiver) as sender:
-        yield sender
+from tests.support.sending import AccessPoint, a_sender, hang_up
 
 
 @pytest.mark.parametrize("absent", [ParticipantAbsent, DocumentTypeAbsent])

@@ -222,6 +222,7 @@ def test_the_clock_can_be_set_in_the_sandbox_alone():
     ],
 )  # fmt: skip
 def test_the_public_address_fits_the_stage(stage, address, problem):
+    """[PEPPOL-SMP §4.1] [PEPPOL-AS4 §2.2.2]"""
     environ = {"GATEWAY_STAGE": stage, "GATEWAY_PUBLIC_URL": address}
     if problem is None:
         assert loaded(environ=environ).public_url == address.rstrip("/")

@@ -6,20 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gateway
-from gateway.errors import Fault, Kind
 from gateway.exchange.retry import (
     RULES,
-    History,
     Outcome,
     Phase,
     RetryRules,
     What,
     decide,
 )
-from gateway.exchange.states import ALLOWED, FINAL, Status, check_move, move
-from gateway.exchange.timeline import read_progress, status_after
-from gateway.store import documents
-from tests.support.store import NOW, a_document, a_dossier
+from gateway.exchange.states import ALLOWED, FINAL, Status, check_move
+from gateway.exchange.timeline import Progress, read_progress, status_after
+from tests.support.store import NOW
 
 BEFORE_SENDING = {Phase.DOCUMENT, Phase.LOOKUP, Phase.CERTIFICATE}
 IN_SENDING = [kind for kind in What if RULES[kind].phase not in BEFORE_SENDING]
@@ -55,7 +52,7 @@ def test_whatever_happens_no_path_of_sending_leaves_the_table(happenings):
                 if not (status is Status.SEALED and to is Status.SEALED):
                     check_move(status, to)
                     status = to
-        history = History.of(NOW, kinds, since_sealed=len(kinds))
+        history = Progress(tuple(kinds), len(kinds)).history(NOW)
         verdict = decide(
             Outcome(what=what, detail=""),
             history,
@@ -70,25 +67,33 @@ def test_whatever_happens_no_path_of_sending_leaves_the_table(happenings):
         status = to
 
 
-async def test_a_move_is_made_once(database):
-    dossier = await a_dossier(database)
-    new = a_document()
-    async with database.transaction(dossier) as tx:
-        await documents.insert_document(tx, new)
-        await move(tx, new.id, Status.ACCEPTED, Status.SEALED, now=NOW)
-        with pytest.raises(Fault) as fault:
-            await move(tx, new.id, Status.ACCEPTED, Status.SEALED, now=NOW)
-    assert (fault.value.kind, fault.value.code) == (Kind.CONFLICT, "status-changed")
-
-
-def test_nothing_else_changes_a_status():
-    sources = Path(gateway.__file__).parent.rglob("*.py")
-    callers = {
-        path.relative_to(Path(gateway.__file__).parent).as_posix()
-        for path in sources
-        if re.search(r"\bmove_document\(", path.read_text())
+def sources_with(pattern):
+    folder = Path(gateway.__file__).parent
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if re.search(pattern, path.read_text())
     }
-    assert callers == {"exchange/states.py", "store/documents.py"}
+
+
+def test_a_status_is_changed_where_the_move_was_checked_and_nowhere_else():
+    assert sources_with(r"UPDATE documents\b") == {
+        "store/documents.py",  # a timeline grows
+        "store/feed.py",  # a received document is acknowledged
+        "store/deliveries.py",
+        "store/sendings.py",
+    }
+    assert sources_with(r"\b(Move|Finished)\(") == {
+        "exchange/decisions.py",
+        "exchange/delivery.py",
+        "exchange/outbound.py",
+    }
+    assert sources_with(r"\bcheck_move\(") == {
+        "exchange/states.py",
+        "exchange/decisions.py",
+        "exchange/delivery.py",
+        "exchange/outbound.py",
+    }
 
 
 class _Event:

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+from datetime import datetime
 
 import pytest
 
@@ -90,3 +91,13 @@ def test_an_exception_is_written_with_its_trace():
     except ValueError:
         logging.getLogger("gateway.test").exception("failed")
     assert "ValueError: invalid literal" in json.loads(stream.getvalue())["exception"]
+
+
+@pytest.mark.parametrize("odd", ["half a character \ud83d", 2**70])
+def test_what_json_can_hardly_say_is_logged_all_the_same(odd):
+    assert json.loads(logged(odd=odd))["odd"] == odd
+
+
+def test_the_instant_has_milliseconds():
+    at = json.loads(logged())["at"]
+    assert datetime.fromisoformat(at).isoformat(timespec="milliseconds") == at

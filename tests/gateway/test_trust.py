@@ -60,6 +60,7 @@ async def test_a_listed_certificate_is_revoked_and_another_is_good(listed, tmp_p
 
 
 async def test_a_revoked_authority_revokes_what_it_issued(listed, tmp_path):
+    """[RFC5280 §6.3]"""
     serial = listed[0].ap_ca.certificate.serial_number
     trust = trust_of(listed, tmp_path, lists_of(listed[0], revoked_ca=[serial]))
     assert await trust.revocation(certificate_of(listed), NOW) is Revocation.REVOKED
@@ -289,6 +290,15 @@ def test_for_a_foreign_certificate_the_ring_lends_a_key_that_opens_nothing():
     assert ring.opening_key(leaf("receiver").certificate_der) is key_pair("receiver").key
 
 
+def test_a_ring_that_takes_over_other_keys_lends_what_was_prepared_for_them():
+    ring, other = KeyRing(key_pair("receiver")), KeyRing(key_pair("receiver-renewed"))
+    ring.prepare()
+    other.prepare()
+    lent = other.opening_key(leaf("third").certificate_der)
+    ring.take_over(other)
+    assert ring.opening_key(leaf("third").certificate_der) is lent
+
+
 def settings_with(folder, **changes):
     files = {name: folder / f"{name}.pem" for name in ("root", "ap_ca", "smp_ca")}
     for name, file in files.items():
@@ -338,7 +348,7 @@ def test_pkcs12_and_retired_keys_are_read(tmp_path):
         ({"seat_id": "PBE000009"}, "seat_id is PBE000009"),
         ({"stage": "test"}, "stage is test"),
         ({"stage": "production"}, "stage is production"),
-        ({"trust_ap_ca_files": "smp"}, "would be refused"),
+        ({"trust_ap_ca_files": "smp"}, "is the authority of another role"),
     ],
 )
 def test_a_certificate_that_does_not_fit_the_settings_stops_the_start(tmp_path, changes, says):

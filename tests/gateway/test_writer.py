@@ -45,7 +45,7 @@ def batches(monkeypatch):
 
 async def test_what_waits_is_committed_together(database, batches):
     dossier = await a_dossier(database)
-    writer = BatchWriter(database, writers=1)
+    writer = BatchWriter(database)
     async with running(writer):
         outcomes = await put_all(writer, [an_inbound_row(dossier) for _ in range(40)])
     assert set(outcomes) == {Outcome.STORED}
@@ -56,14 +56,14 @@ async def test_what_waits_is_committed_together(database, batches):
 async def test_a_batch_is_bounded_in_rows_and_bytes(database, batches, monkeypatch):
     dossier = await a_dossier(database)
     monkeypatch.setattr(module, "BATCH_ROWS_MAX", 4)
-    writer = BatchWriter(database, writers=1)
+    writer = BatchWriter(database)
     async with running(writer):
         await put_all(writer, [an_inbound_row(dossier) for _ in range(10)])
     assert max(batches) == 4
     batches.clear()
-    monkeypatch.setattr(module, "BATCH_BYTES_MAX", 100)
+    monkeypatch.setattr(module, "BATCH_BYTES_MAX", 150)
     rows = [an_inbound_row(dossier, wire=bytes(60), wire_length=60) for _ in range(10)]
-    writer = BatchWriter(database, writers=1)
+    writer = BatchWriter(database)
     async with running(writer):
         await put_all(writer, rows)
     assert max(batches) == 2
@@ -73,7 +73,7 @@ async def test_each_row_of_a_batch_has_its_own_outcome(database):
     dossier = await a_dossier(database)
     row = an_inbound_row(dossier)
     other = an_inbound_row(dossier, message_id=row.message_id)
-    writer = BatchWriter(database, writers=1)
+    writer = BatchWriter(database)
     async with running(writer):
         outcomes = await put_all(writer, [row, an_inbound_row(dossier), other])
     assert outcomes == [Outcome.STORED, Outcome.STORED, Outcome.CONFLICT]
@@ -82,7 +82,7 @@ async def test_each_row_of_a_batch_has_its_own_outcome(database):
 async def test_a_failing_commit_fails_its_whole_batch_and_the_next_one_works(database):
     dossier = await a_dossier(database)
     good, poison = an_inbound_row(dossier), an_inbound_row(dossier, sender="\0")
-    writer = BatchWriter(database, writers=1)
+    writer = BatchWriter(database)
     async with running(writer):
         async with asyncio.TaskGroup() as group:
             puts = [group.create_task(refused(writer, row)) for row in (good, poison)]
@@ -112,7 +112,7 @@ async def test_a_full_queue_sends_the_next_one_away(database, monkeypatch):
     writer = BatchWriter(database)
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(writer.put(an_inbound_row(dossier)))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # it waits: the call that takes it has not begun
         with pytest.raises(Unavailable, match="too many"):
             await writer.put(an_inbound_row(dossier))
         async with running(writer):

@@ -1,0 +1,1 @@
+"""Showing documents to people: as pages and as PDFs, in four languages."""

@@ -1,4 +1,5 @@
-"""What is known of the specifications: which ones, how far we follow them, and where we differ.
+"""The conformance suite, and what is known of the specifications.
 
-`specs/index.tsv` lists every specification that a docstring may cite.
+`README.md` says how the suite is run and made; `specs/index.tsv` lists every specification that a
+docstring may cite.
 """

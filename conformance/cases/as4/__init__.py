@@ -1,0 +1,1 @@
+"""Cases of the AS4 protocol as Peppol profiles it."""

@@ -1,0 +1,1 @@
+"""Cases of the Peppol network: business envelopes, certificates, who is served."""

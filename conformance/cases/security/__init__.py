@@ -1,0 +1,1 @@
+"""Cases of an access point under attack."""

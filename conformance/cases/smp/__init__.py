@@ -1,0 +1,1 @@
+"""Cases of the directory: DNS, and the metadata that a publisher signs."""

@@ -1,6 +1,8 @@
-"""What the operating system says of a running gateway: CPU and memory, by kind of process."""
+"""What the operating system says: of a running gateway by kind of process, and of a short batch."""
 
 import contextlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,3 +63,12 @@ def _cpu(process: psutil.Process) -> float:
         times = process.cpu_times()
         return times.user + times.system
     return 0.0
+
+
+def batch_ms(work: Callable[[], object], seconds: float) -> float:
+    """CPU milliseconds that *work* takes, as the mean of a batch of *seconds*."""
+    start, count = time.process_time(), 0
+    while (spent := time.process_time() - start) < seconds:
+        work()
+        count += 1
+    return spent / count * 1000

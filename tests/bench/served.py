@@ -1,15 +1,17 @@
 """What one message costs a running gateway: over HTTP, committed to PostgreSQL before the receipt.
 
 The load comes from this process, over plain HTTP on loopback and 16 kept connections; what counts
-is the CPU time of the gateway and of its PostgreSQL, as the operating system reports it.
+is the CPU time of the gateway and of its PostgreSQL, as the operating system reports it.  The floor
+is sampled at the same time by a process of its own, so that both have the same neighbours.
 """
 
 import asyncio
 import os
+import re
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ import aiohttp
 from as4.client import HttpAnswer, post_message
 from gateway.sandbox import pki as authorities
 from gateway.sandbox.network import Network, prepared_network
-from tests.bench import floor
+from tests.bench.floor import FloorSampler
 from tests.bench.process import peak_mib, reset_peak, resident_mib, spent
 from tests.support.peer import Peer, an_invoice
 from ubl.routing import read_routing
@@ -29,17 +31,20 @@ ANSWER = b"Receipt>"
 PLAIN_HTTP = {"public_tls_certificate_file": None, "public_tls_key_file": None, "worker": False}
 LARGE_BYTES = 100_000_000
 ATTACHMENT_BYTES = 7_000_000
+_AMOUNT = re.compile(rb"(<cbc:(?:LineExtension|Price)Amount [^>]*>)[0-9.]+<")
 
 
 def sized_invoice(number: str, size: int) -> bytes:
-    """The sandbox's invoice with as many lines as make it about *size* bytes."""
+    """The sandbox's invoice with as many more lines, free of charge, as make it *size* bytes."""
     text = an_invoice(number=number)
     start = text.index(b"<cac:InvoiceLine>")
     end = text.index(b"</cac:InvoiceLine>") + len(b"</cac:InvoiceLine>")
+    free = _AMOUNT.sub(rb"\g<1>0.00<", text[start:end])
     pieces, length, row = [text[:start]], len(text), 0
     while length < size:
         row += 1
-        line = text[start:end].replace(b"5 kg", b"%d kg, order %d" % (row % 31, row * 7919 % 10007))
+        line = free.replace(b"5 kg", b"%d kg, order %d" % (row % 31, row * 7919 % 10007))
+        line = line.replace(b"<cbc:ID>1<", b"<cbc:ID>M%d<" % row, 1)
         pieces.append(line)
         length += len(line)
     return b"".join(pieces) + text[start:]
@@ -68,16 +73,15 @@ async def inbound_commit(
 ) -> dict[str, float]:
     """Measure *batches* of *messages* of *size* bytes, each beside a batch of the floor."""
     rows = []
-    bare = floor.inbound(_envelope(size))
-    await _post_all(network, _requests(peer, size, 60, "warm"))
+    await post_all(network.red.public_url, requests_of(peer, size, 60, "warm"))
     for batch in range(batches):
-        requests = _requests(peer, size, messages, f"b{batch}")
-        bare_before = _bare_ms(bare)
-        before, started = spent(pid), time.monotonic()
-        await _post_all(network, requests)
-        wall = time.monotonic() - started
-        used = spent(pid).since(before)
-        bare_ms = (bare_before + _bare_ms(bare)) / 2
+        requests = requests_of(peer, size, messages, f"b{batch}")
+        with FloorSampler(_envelope(size)) as sampler:
+            before, started = spent(pid), time.monotonic()
+            await post_all(network.red.public_url, requests)
+            wall = time.monotonic() - started
+            used = spent(pid).since(before)
+        bare_ms = sampler.ms
         rows.append(
             (
                 bare_ms,
@@ -133,7 +137,7 @@ def large_invoice() -> bytes:
     return text[:place] + one * count + text[place:]
 
 
-def _requests(peer: Peer, size: int, count: int, prefix: str) -> list[bytes]:
+def requests_of(peer: Peer, size: int, count: int, prefix: str) -> list[bytes]:
     """Seal *count* messages and return them as whole HTTP requests."""
     made = []
     for i in range(count):
@@ -153,8 +157,9 @@ def _envelope(size: int) -> bytes:
     return sized_invoice("floor", size) + os.urandom(600).hex().encode()[:1000]
 
 
-async def _post_all(network: Network, requests: Sequence[bytes]) -> None:
-    host, port = network.red.public_url.removeprefix("http://").split(":")
+async def post_all(url: str, requests: Sequence[bytes]) -> None:
+    """Post *requests* to the server at *url*; each answer must be a receipt."""
+    host, port = url.removeprefix("http://").split(":")
     queue = iter(requests)
     async with asyncio.TaskGroup() as group:
         for _ in range(CONNECTIONS):
@@ -178,14 +183,6 @@ async def _read_answer(reader: asyncio.StreamReader) -> HttpAnswer:
     place = head.index(b"content-length:") + len(b"content-length:")
     length = int(head[place : head.index(b"\r\n", place)])
     return HttpAnswer(int(head[9:12]), "", await reader.readexactly(length))
-
-
-def _bare_ms(bare: Callable[[], None], seconds: float = 0.4) -> float:
-    start, count = time.process_time(), 0
-    while (used := time.process_time() - start) < seconds:
-        bare()
-        count += 1
-    return used / count * 1e3
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:

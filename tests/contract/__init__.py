@@ -1,0 +1,1 @@
+"""Schemathesis against a running API, by the description that it serves."""

@@ -1,27 +1,34 @@
 """A gateway's API for tests: the real application on loopback, with the real store."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from uuid import UUID
 
 import aiohttp
 import asyncpg
-from aiohttp import web
 from yarl import URL
 
 from gateway.client import GatewayClient
 from gateway.clock import SystemClock
+from gateway.exchange.forms import Forms
+from gateway.sandbox.loopback import serve_runner
 from gateway.settings import Settings, Stage
 from gateway.store.archive import Archive
 from gateway.store.dossiers import ensure_default_dossier
-from gateway.store.keys import insert_api_key
+from gateway.store.keys import ApiKey, insert_api_key
+from gateway.store.locks import Locks
 from gateway.store.pool import Database
 from gateway.web.app import ProblemRunner, Services, build_api_app
+from gateway.web.cursors import mark
 from gateway.web.security import ensure_first_key, hash_api_key
-from tests.support.store import a_dossier
+from tests.support.checking import NO_PACKS, a_checking
+from tests.support.peer import NUMBER
+from tests.support.store import a_dossier, an_api_key
 
 SENDER = "0208:0123456749"
 RECEIVER = "0208:0987654394"
@@ -47,25 +54,34 @@ async def run_api(database: Database, folder: Path, **changes) -> AsyncIterator[
     settings = replace(Settings(stage=Stage.SANDBOX, data_dir=folder / "data"), **changes)
     clock = SystemClock()
     dossier = await ensure_default_dossier(
-        database, dossier_id=clock.uuid(), name="Blue", country="BE", now=clock.now()
+        database,
+        dossier_id=clock.uuid(),
+        name="Blue",
+        country="BE",
+        now=clock.now(),
+        is_test=settings.stage is not Stage.PRODUCTION,
     )
-    path = await ensure_first_key(database, dossier.id, clock=clock, settings=settings)
+    path = await ensure_first_key(database, clock=clock, settings=settings)
+    locks = Locks(database.dsn)
     services = Services(
         db=database,
         archive=Archive(folder / "archive"),
         clock=clock,
         settings=settings,
+        checking=a_checking(
+            settings.rules_dir or NO_PACKS,
+            accept_uncovered=settings.uncovered_documents == "accept",
+        ),
+        forms=Forms(),
+        locks=locks,
         **handed,
     )
-    runner = ProblemRunner(build_api_app(services))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
     try:
-        yield Api(f"http://127.0.0.1:{port}", path.read_text().strip(), dossier.id, services)
+        async with serve_runner(ProblemRunner(build_api_app(services))) as url:
+            yield Api(url, path.read_text().strip(), dossier.id, services)
     finally:
-        await runner.cleanup()
+        await services.forms.close()
+        await locks.close()
 
 
 def an_invoice(
@@ -77,25 +93,21 @@ def an_invoice(
     note: str = "",
     tail: str = "\n",
 ) -> bytes:
-    """A UBL invoice with what routing needs."""
-    endpoints = []
-    for party, identifier in (("Supplier", sender), ("Customer", receiver)):
-        scheme, _, value = identifier.partition(":")
-        endpoints.append(
-            f"<cac:Accounting{party}Party><cac:Party>"
-            f'<cbc:EndpointID schemeID="{scheme}">{value}</cbc:EndpointID>'
-            f"</cac:Party></cac:Accounting{party}Party>"
-        )
-    ubl = "urn:oasis:names:specification:ubl:schema:xsd"
-    return (
-        f'{prolog}<Invoice xmlns="{ubl}:Invoice-2" xmlns:cac="{ubl}:CommonAggregateComponents-2"'
-        f' xmlns:cbc="{ubl}:CommonBasicComponents-2">'
-        "<cbc:CustomizationID>urn:cen.eu:en16931:2017#compliant"
-        "#urn:fdc:peppol.eu:2017:poacc:billing:3.0</cbc:CustomizationID>"
-        "<cbc:ProfileID>urn:fdc:peppol.eu:2017:poacc:billing:01:1.0</cbc:ProfileID>"
-        f"<cbc:ID>{number}</cbc:ID><cbc:IssueDate>2026-01-31</cbc:IssueDate>"
-        f"<cbc:Note>{note}</cbc:Note>{''.join(endpoints)}</Invoice>{tail}"
-    ).encode()
+    """The sandbox's invoice on one line, between other parties if wanted: valid by default."""
+    text = (files("gateway.sandbox") / "invoice.xml").read_text().partition("?>")[2].strip()
+    text = re.sub(r"\s+(?=xmlns)", " ", re.sub(r">\s+<", "><", text))
+    text = text.replace(f">{NUMBER}<", f">{number}<")
+    parties = {SENDER: sender, RECEIVER: receiver}
+
+    def endpoint(found: re.Match[str]) -> str:
+        scheme, _, value = parties[f"{found[1]}:{found[2]}"].partition(":")
+        return f'<cbc:EndpointID schemeID="{scheme}">{value}<'
+
+    text = re.sub(r'<cbc:EndpointID schemeID="([0-9]{4})">([0-9]{10})<', endpoint, text)
+    before, _, rest = text.partition("<cbc:Note>")
+    after = rest.partition("</cbc:Note>")[2]
+    note = note and f"<cbc:Note>{note}</cbc:Note>"
+    return f"{prolog}{before}{note}{after}{tail}".encode()
 
 
 def root_of(document: bytes) -> bytes:
@@ -114,7 +126,7 @@ async def ask(api: Api, method: str, path: str, *, key: str | None = None, **giv
         session.request(method, url, headers=headers, **given) as response,
     ):
         body = await response.read()
-        if "json" in response.content_type:
+        if "json" in response.content_type and method != "HEAD":
             body = json.loads(body)
         return response.status, response.headers, body
 
@@ -131,13 +143,25 @@ async def post(api: Api, document: bytes, query: str = "", **headers: str):
     )
 
 
+def a_cursor(api: Api, path: str, place: str) -> str:
+    """Return the cursor of a *place* in a list of the API's dossier, as the list would give it."""
+    return f"{place}.{mark(str(api.dossier), path, place)}"
+
+
 async def another_dossier(database: Database) -> str:
     """Make a second dossier and return its API key."""
     dossier_id = await a_dossier(database, name="Other")
     key = "gk_test_other"
-    async with database.transaction(dossier_id) as tx:
-        await insert_api_key(tx, key_hash=hash_api_key(key), name="x", now=SystemClock().now())
+    await a_key(database, key, dossier_id)
     return key
+
+
+async def a_key(database: Database, key: str, *dossiers: UUID, **changes) -> ApiKey:
+    """Let *key* open *dossiers*; *changes* are fields of ApiKey."""
+    made = an_api_key(*dossiers, **changes)
+    async with database.office() as otx:
+        await insert_api_key(otx, made, key_hash=hash_api_key(key))
+    return made
 
 
 async def count(dsn, table):

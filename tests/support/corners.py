@@ -14,13 +14,14 @@ from lxml import etree
 
 from gateway.client import Service
 from gateway.clock import SystemClock
+from gateway.errors import Fault
 from gateway.store.dossiers import ensure_default_dossier
 from gateway.store.embedded import EmbeddedPostgres
 from gateway.store.pool import Database
+from tests.support.captured import official_documents
 from tests.support.command import run_beside
-from ubl.errors import UblError
 from ubl.identifiers import check_participant
-from ubl.routing import Routing, read_routing
+from ubl.routing import Routing
 
 COMMAND_SECONDS_MAX = 120
 
@@ -73,23 +74,16 @@ class Example:
         return self.data[start : self.data.index(b">", self.data.rindex(b"</" + tag)) + 1]
 
 
-def invoices_of(folder):
-    """The invoices and credit notes below *folder* whose participants can be registered.
+def official_invoices(test_data):
+    """The official invoices and credit notes whose participants can be registered.
 
     Some official examples name participants that no register has, such as 0002:FR23342.
     """
     found = []
-    for path in sorted(folder.glob("*/examples/**/*")):
-        if path.suffix.lower() != ".xml":
-            continue
-        data = path.read_bytes()
-        try:
-            routing = read_routing(data)
-        except UblError:
-            continue
+    for path, data, routing in official_documents(test_data):
         wrong = [*check_participant(routing.sender), *check_participant(routing.receiver)]
         if not wrong and routing.document_type.local_name in ("Invoice", "CreditNote"):
-            found.append(Example(str(path.relative_to(folder)), data, routing))
+            found.append(Example(str(path.relative_to(test_data / "rules")), data, routing))
     return found
 
 
@@ -107,6 +101,22 @@ async def register_all(network, examples):
         for receiver, services in takes.items():
             await red.register_participant(receiver.uri, list(services))
             network.locator.register(receiver, network.red.smp_url)
+
+
+async def send_valid(client, examples):
+    """Hand in *examples*; return (example, document) for each but those that the rules refuse.
+
+    Some official examples are older than the rules, or show what is wrong.
+    """
+    accepted = []
+    for example in examples:
+        try:
+            # Examples of several sets have the same numbers.
+            accepted.append((example, await client.send_document(example.data, duplicate=True)))
+        except Fault as refusal:
+            if refusal.code != "document-invalid":
+                raise
+    return accepted
 
 
 async def find_by_message(client, message_id):

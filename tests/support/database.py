@@ -28,7 +28,7 @@ SELECT format('column %s.%s %s%s%s storage %s', relname, attname,
     ' default ' || pg_get_expr(adbin, adrelid), attstorage) AS line
 FROM ours JOIN pg_attribute a ON attrelid = ours.oid AND attnum > 0 AND NOT attisdropped
     LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE relkind = 'r'
+WHERE relkind IN ('r', 'c')
 UNION ALL
 SELECT format('constraint %s %s', conrelid::regclass, pg_get_constraintdef(c.oid))
 FROM pg_constraint c JOIN ours ON ours.oid = conrelid WHERE contype <> 'n'
@@ -68,14 +68,25 @@ _numbers = itertools.count(1)
 
 
 async def plan_of(connection, call):
-    """Return the plans of the queries that awaiting *call* sends on *connection*."""
+    """Return the plans of the queries that awaiting *call* sends on *connection*.
+
+    They are the generic ones, made without the values: those are what the gateway runs by.
+    """
     queries = []
     with connection.query_logger(queries.append):
         await call
         await asyncio.sleep(0)  # the driver hands its records over in the next turn of the loop
     own = [one for one in queries if "pg_catalog" not in one.query]  # the driver asks for types
-    plans = [await connection.fetch(f"EXPLAIN {one.query}", *one.args) for one in own]
+    plans = [await _generic_plan(connection, one.query, len(one.args)) for one in own]
     return "\n".join(line[0] for plan in plans for line in plan)
+
+
+async def _generic_plan(connection, query, arguments):
+    await connection.execute(f"PREPARE explained AS {query}")
+    values = ", ".join(["NULL"] * arguments)
+    plan = await connection.fetch(f"EXPLAIN EXECUTE explained{f'({values})' if values else ''}")
+    await connection.execute("DEALLOCATE explained")
+    return plan
 
 
 async def schema_of(connection):

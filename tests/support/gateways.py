@@ -93,9 +93,13 @@ class Process:
 
 
 def gateways_below(pid):
-    """The processes directly below *pid* that are gateways; some may end while one looks."""
+    """The processes directly below *pid* that are gateways; any may end while one looks."""
+    try:
+        children = psutil.Process(pid).children()
+    except psutil.NoSuchProcess:
+        return []
     found = []
-    for child in psutil.Process(pid).children():
+    for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
             if "gateway" in " ".join(child.cmdline()):
                 found.append(child)

@@ -1,22 +1,18 @@
-"""AS4 messages for tests: valid by default, with hooks to spoil them before or after signing.
+"""AS4 messages for tests, between the two good leaves of the test PKI, always the same.
 
     sealed = a_sealed_message(messaging=lambda text: text.replace("…", "…"))   # signed like that
     sealed = a_sealed_message(soap=lambda text: text.replace("…", "…"))        # spoiled afterwards
     received = read(sealed)
 
-A hook gets the text and returns it changed; it must change something, else the test lies.
+They come from `conformance.forge`; a hook must change something, else the test lies.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from hashlib import sha256
 
 import pytest
 
-from as4 import envelope, pack, usermessage, wssec, xmlenc
-from as4.algorithms import ATTACHMENT_CONTENT_SIGNATURE
+from as4 import pack, xmlenc  # noqa: F401 - tests look at the primitives through this module
 from as4.certificates import (
     Anchors,
     Certificate,
@@ -26,9 +22,8 @@ from as4.certificates import (
     load_certificate,
     load_key_pair,
 )
-from as4.compression import gzip_compress, inflate
+from as4.compression import inflate
 from as4.errors import As4Error
-from as4.pmode import PEPPOL
 from as4.unpack import (
     MessageReader,
     ReceivedMessage,
@@ -37,12 +32,14 @@ from as4.unpack import (
     check_timestamp,
 )
 from as4.usermessage import OutboundMessage
-from as4.xmldsig import Reference, Transform, element_reference
+from conformance.forge.hooks import Hook, cut, swap
+from conformance.forge.messages import CONTENT_KEY, IV, NONCE, Forge, Sealed
 from tests.support.pki import NOW, RECEIVER, SENDER, leaf, pki
 from ubl.identifiers import DocumentTypeId, ParticipantId, ProcessId
-from ubl.sbdh import Sbdh, build_envelope, read_envelope
+from ubl.sbdh import Sbdh, read_envelope
 
-Hook = Callable[[str], str]
+__all__ = ["CONTENT_KEY", "IV", "NONCE", "NOW", "RECEIVER", "SENDER", "Hook", "Sealed", "cut"]
+__all__ += ["swap"]
 
 UBL_INVOICE = "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"
 DOCUMENT_TYPE = DocumentTypeId.parse(
@@ -52,11 +49,36 @@ DOCUMENT_TYPE = DocumentTypeId.parse(
 PROCESS = ProcessId.parse("cenbii-procid-ubl::urn:fdc:peppol.eu:2017:poacc:billing:01:1.0")
 C1 = ParticipantId.parse("iso6523-actorid-upis::0208:0123456749")
 C4 = ParticipantId.parse("iso6523-actorid-upis::0208:0987654394")
-NONCE = "0123456789abcdef0123456789abcdef"
-CONTENT_KEY = bytes(range(16))
-IV = bytes(range(12))
 RANDOM_KEY = bytes(reversed(range(16)))
 INVOICE = f'<Invoice xmlns="{UBL_INVOICE}"><ID>1</ID></Invoice>'.encode()
+
+
+class Leaves:
+    """The identities of the test PKI, made when they are first asked for."""
+
+    def key_pair(self, name: str) -> KeyPair:
+        return key_pair(name)
+
+    def certificate(self, name: str) -> Certificate:
+        return load_certificate(leaf(name).certificate_der)
+
+
+FORGE = Forge(
+    identities=Leaves(),
+    from_party=SENDER,
+    to_party=RECEIVER,
+    sender=C1,
+    receiver=C4,
+    stranger=ParticipantId.parse("iso6523-actorid-upis::0208:0428759497"),
+    document_type=DOCUMENT_TYPE,
+    process=PROCESS,
+    document=INVOICE,
+    now=NOW,
+    message_id="0c4a1d4e-0000-4000-8000-000000000001@blue.example",
+    conversation_id="0c4a1d4e-0000-4000-8000-000000000002",
+    instance_identifier="1f0a6c0e-0000-4000-8000-000000000001",
+)
+"""Makes messages from SENDER to RECEIVER."""
 
 
 @cache
@@ -86,133 +108,27 @@ def find_key(der: bytes):
 
 def an_sbdh(**changes) -> Sbdh:
     """A business header that fits `a_user_message()`."""
-    header = Sbdh(
-        sender=C1,
-        receiver=C4,
-        standard=UBL_INVOICE,
-        type_version="2.1",
-        instance_identifier="1f0a6c0e-0000-4000-8000-000000000001",
-        type="Invoice",
-        created_at="2026-06-15T12:00:00Z",
-        document_type=DOCUMENT_TYPE,
-        process=PROCESS,
-        country_c1="BE",
-    )
-    return replace(header, **changes)
+    return FORGE.sbdh(**changes)
 
 
 def a_business_envelope(document: bytes = INVOICE, **changes) -> bytes:
     """The bytes of an SBD around *document*; *changes* are fields of its header."""
-    prefix, suffix = build_envelope(an_sbdh(**changes))
-    return prefix + document + suffix
+    return FORGE.envelope(document, **changes)
 
 
 def a_user_message(**changes) -> OutboundMessage:
     """The header of an invoice from SENDER to RECEIVER."""
-    message = OutboundMessage(
-        message_id="0c4a1d4e-0000-4000-8000-000000000001@blue.example",
-        conversation_id="0c4a1d4e-0000-4000-8000-000000000002",
-        timestamp=NOW - timedelta(seconds=1),
-        from_party=SENDER,
-        to_party=RECEIVER,
-        service=PROCESS,
-        action=DOCUMENT_TYPE.uri,
-        original_sender=C1,
-        final_recipient=C4,
-    )
-    return replace(message, **changes)
+    return FORGE.user_message(**changes)
 
 
-@dataclass(frozen=True)
-class Sealed:
-    """A message on the wire, with what a test wants to know about it."""
-
-    content_type: str
-    body: bytes
-    message_id: str
-    references: tuple[Reference, ...]
-    payload: bytes
-    attachment_offset: int
-    attachment_length: int
-
-
-def a_sealed_message(
-    message: OutboundMessage | None = None,
-    *,
-    payload: bytes | None = None,
-    signer: str = "sender",
-    recipient: str = "receiver",
-    nonce: str = NONCE,
-    content_key: bytes = CONTENT_KEY,
-    messaging: Hook | None = None,
-    body: Hook | None = None,
-    signed_info: Hook | None = None,
-    references: Callable[[Sequence[Reference]], Sequence[Reference]] | None = None,
-    encryption: Hook | None = None,
-    security: Hook | None = None,
-    soap: Hook | None = None,
-    attachment: Callable[[bytes], bytes] | None = None,
-    attachment_headers: str | None = None,
-    wire: Callable[[bytes], bytes] | None = None,
-) -> Sealed:
-    """A message as `pack.seal` makes it, unless a hook spoils it.
-
-    *payload* is what is attached (gzip of a business envelope by default).  Before signing:
-    *messaging*, *body*, *references*, *signed_info*.  After it: *encryption* (tokens, key and
-    data of the encryption), *security* (the whole header), *soap* (the whole envelope),
-    *attachment* (the encrypted bytes), *attachment_headers*, *wire* (the whole body).
-    """
-    payload = gzip_compress(a_business_envelope()) if payload is None else payload
-    message = a_user_message() if message is None else message
-    cid = f"cid:att-{nonce}@as4"
-    header = envelope.build_messaging(usermessage.build_user_message(message, cid), f"msg-{nonce}")
-    header = _hooked(messaging, header)
-    content = _hooked(body, envelope.build_body(f"body-{nonce}"))
-    swa = Transform(ATTACHMENT_CONTENT_SIGNATURE)
-    refs: Sequence[Reference] = (
-        element_reference(f"msg-{nonce}", header.encode(), PEPPOL.suite),
-        element_reference(f"body-{nonce}", content.encode(), PEPPOL.suite),
-        Reference(cid, (swa,), PEPPOL.suite.digest, sha256(payload).digest()),
-    )
-    refs = references(refs) if references else refs
-    to = load_certificate(leaf(recipient).certificate_der)
-    wrapped = xmlenc.wrap_key(content_key, to.public_key)
-    key = wssec.build_encrypted_key(to, wrapped, suite=PEPPOL.suite, nonce=nonce)
-    data = wssec.build_encrypted_data(cid, suite=PEPPOL.suite, nonce=nonce)
-    security_header = wssec.build_security(
-        refs,
-        signer=key_pair(signer),
-        suite=PEPPOL.suite,
-        nonce=nonce,
-        encryption=_hooked(encryption, key + data),
-    )
-    if signed_info:
-        security_header = _sign_again(security_header, signed_info, key_pair(signer))
-    security_header = _hooked(security, security_header)
-    text = envelope.build_envelope(header, security_header, content).decode()
-    encrypted = xmlenc.encrypt(payload, key=content_key, iv=IV)
-    encrypted = attachment(encrypted) if attachment else encrypted
-    head, tail = pack._wrap_mime(_hooked(soap, text).encode(), cid[4:], nonce)
-    if attachment_headers is not None:
-        start = head.rindex(f"--{pack._boundary(nonce)}".encode())
-        head = head[:start] + f"--{pack._boundary(nonce)}\r\n{attachment_headers}\r\n\r\n".encode()
-    whole = head + encrypted + tail
-    return Sealed(
-        content_type=f'multipart/related; type="application/soap+xml";'
-        f' boundary="{pack._boundary(nonce)}"',
-        body=wire(whole) if wire else whole,
-        message_id=message.message_id,
-        references=tuple(refs),
-        payload=payload,
-        attachment_offset=len(head),
-        attachment_length=len(encrypted),
-    )
+def a_sealed_message(message: OutboundMessage | None = None, **spoil) -> Sealed:
+    """A message as `pack.seal` makes it, unless *spoil* (of `conformance.forge`) spoils it."""
+    return FORGE.sealed(message, **spoil)
 
 
 def a_ping(**changes) -> Sealed:
     """A signed plain SOAP test message."""
-    made = pack.ping(a_user_message(**changes), signer=key_pair("sender"), nonce=NONCE)
-    return Sealed(made.content_type, made.body, made.message_id, made.references, b"", 0, 0)
+    return FORGE.ping(**changes)
 
 
 def read(
@@ -266,51 +182,3 @@ def refused_unopened(sealed: Sealed, **changes) -> As4Error:
 def _pieces(body: bytes, step: int | None):
     step = step or len(body)
     return iter([body[start : start + step] for start in range(0, len(body), step)])
-
-
-def swap(old: str, new: str) -> Hook:
-    """A hook that puts *new* in place of the first *old*, which must be there."""
-
-    def hook(text: str) -> str:
-        assert old in text, f"{old!r} is not there to be replaced"
-        return text.replace(old, new, 1)
-
-    return hook
-
-
-def cut(start: str, end: str, new: str = "") -> Hook:
-    """A hook that puts *new* in place of the first stretch from *start* to *end*, both included."""
-
-    def hook(text: str) -> str:
-        first = text.index(start)
-        return text[:first] + new + text[text.index(end, first + len(start)) + len(end) :]
-
-    return hook
-
-
-def _hooked(hook: Hook | None, text: str) -> str:
-    if hook is None:
-        return text
-    changed = hook(text)
-    assert changed != text, "the hook changed nothing"
-    return changed
-
-
-def _sign_again(security: str, hook: Hook, signer: KeyPair) -> str:
-    """Put the SignedInfo that *hook* makes, and its signature, in place of those of *security*.
-
-    The canonical form is left to lxml, for the hook may write anything.
-    """
-    import base64
-
-    from as4 import algorithms, xmldsig
-    from as4.namespaces import DS
-    from ubl import xml
-
-    start, end = security.index("<ds:SignedInfo>"), security.index("</ds:SignedInfo>") + 16
-    changed = _hooked(hook, security[start:end])
-    element = xml.parse(f'<ds:Signature xmlns:ds="{DS}">{changed}</ds:Signature>'.encode())[0]
-    value = algorithms.sign(signer.key, xmldsig.canonicalize(element))
-    before, after = "<ds:SignatureValue>", "</ds:SignatureValue>"
-    rest = security[security.index(after) :]
-    return f"{security[:start]}{changed}{before}{base64.b64encode(value).decode()}{rest}"

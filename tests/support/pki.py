@@ -46,6 +46,8 @@ def leaf(name: str) -> Identity:
         return sandbox_pki.issue_publisher(pki(), "PSM000001", now=NOW)
     if name == "publisher-second":
         return sandbox_pki.issue_publisher(pki(), "PSM000002", now=NOW)
+    if name == "revoked":
+        return sandbox_pki.issue_access_point(pki(), SENDER, now=NOW)
     return _faulty(name)
 
 

@@ -13,21 +13,23 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import aiohttp
-from aiohttp import web
 
 from as4.signal import ErrorSignal, Receipt, read_signal
 from gateway.clock import SystemClock
 from gateway.errors import Unavailable
+from gateway.exchange.checking import Checking
 from gateway.exchange.delivery import Delivery
 from gateway.exchange.inbound import Inbound, Limits, build_inbound
 from gateway.exchange.writer import BatchWriter
+from gateway.sandbox.loopback import serve_application
 from gateway.store.archive import Archive
 from gateway.store.dossiers import ensure_default_dossier
 from gateway.store.participants import Service, put_participant
 from gateway.store.pool import Database
-from gateway.trust import KeyRing, RevocationLists, Trust
+from gateway.trust import KeyRing, Responders, RevocationLists, Trust
 from gateway.web.app import build_public_app
 from gateway.web.as4 import As4Endpoint
+from tests.support.checking import a_checking
 from tests.support.messages import C4, DOCUMENT_TYPE, PROCESS, anchors, check_signer, key_pair
 from tests.support.pki import NOW, RECEIVER
 
@@ -64,7 +66,14 @@ class Lists:
         return body
 
 
-def a_trust(folder: Path, *, getter=None, known=None, keys=None, accept=True) -> Trust:
+class NoResponder:
+    """An HTTP asker that nobody answers."""
+
+    async def ask(self, url, **_):
+        raise Unavailable(f"{url} does not answer")
+
+
+def a_trust(folder: Path, *, getter=None, asker=None, known=None, keys=None, accept=True) -> Trust:
     lists = RevocationLists(
         getter=getter or Lists(), folder=folder / "crl", stale_grace=timedelta(days=1)
     )
@@ -72,6 +81,7 @@ def a_trust(folder: Path, *, getter=None, known=None, keys=None, accept=True) ->
         anchors=known or anchors(),
         keys=keys or KeyRing(key_pair("receiver")),
         lists=lists,
+        responders=Responders(asker=asker or NoResponder(), folder=folder / "ocsp"),
         accept_without_address=accept,
     )
 
@@ -115,6 +125,7 @@ class Receiver:
     session: aiohttp.ClientSession
     writer: BatchWriter
     extra: dict = field(default_factory=dict)
+    checking: Checking | None = None
 
     async def post(self, sealed, *, headers=None, chunked=False) -> Answer:
         """Post *sealed* (anything with content_type and body), whole or chunked."""
@@ -151,6 +162,7 @@ class Receiver:
             db=self.db,
             archive=self.archive,
             clock=self.clock,
+            checking=self.checking or a_checking(),
             envelope_bytes_max=self.inbound.limits.envelope_bytes_max,
         )
 
@@ -198,16 +210,13 @@ async def a_receiver(
             db=db, archive=archive, clock=clock, trust=trust or a_trust(folder),
             writer=writer, limits=limits, seat_id=seat_id, host="red.example",
         )  # fmt: skip
-        runner = web.AppRunner(build_public_app(As4Endpoint(inbound).routes()), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/as4"
         try:
-            yield Receiver(
-                url, db, archive, folder / "archive", clock, inbound, dossier_id, session, writer
-            )
+            async with serve_application(build_public_app(As4Endpoint(inbound).routes())) as url:
+                yield Receiver(
+                    f"{url}/as4", db, archive, folder / "archive", clock, inbound, dossier_id,
+                    session, writer,
+                )  # fmt: skip
         finally:
-            await runner.cleanup()
             stop.set()
             await writing
 

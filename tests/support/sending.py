@@ -6,7 +6,7 @@ says, one line for each message; with the script used up it gives receipts.
 
 import gzip
 from collections.abc import Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -22,7 +22,9 @@ from gateway.egress import Egress, EgressRules, tls_context
 from gateway.errors import Unavailable
 from gateway.exchange.outbound import Outbound
 from gateway.exchange.preparation import Preparation
+from gateway.exchange.rehearsal import Rehearsal
 from gateway.exchange.retry import RetryRules
+from gateway.sandbox.loopback import serve_application
 from gateway.store import documents, messages
 from gateway.store.archive import Archive
 from gateway.store.documents import NewDocument
@@ -101,8 +103,8 @@ def receipt(*, signer=None, about=None, spoil=lambda soap: soap, status=200, zip
 
     async def act(ap, request, received):
         if about is not None:
-            header = replace(received.user_message, message_id=about)
-            received = replace(received, user_message=header)
+            header = received.user_message._replace(message_id=about)
+            received = received._replace(user_message=header)
         soap = build_receipt(
             received,
             message_id=f"{uuid4()}@receiver",
@@ -120,7 +122,7 @@ def other_digests():
 
     async def act(ap, request, received):
         first, *rest = received.references
-        spoiled = replace(received, references=(replace(first, digest_value=bytes(32)), *rest))
+        spoiled = received._replace(references=(first._replace(digest_value=bytes(32)), *rest))
         return await receipt()(ap, request, spoiled)
 
     return act
@@ -221,11 +223,14 @@ class Sender:
             document_type=routing.document_type.uri,
             process=routing.process.uri,
             created_at=self.clock.now(),
+            root_offset=routing.root_offset,
+            size_bytes=routing.root_end - routing.root_offset,
             content=None if archive_file else data,
             content_file=archive_file,
         )
         async with self.db.transaction(self.dossier_id) as tx:
             await documents.insert_document(tx, replace(new, **changed))
+            await documents.append_event(tx, new.id, "accepted", {}, now=new.created_at)
         return DocumentRef(self.dossier_id, new.id)
 
     async def run(self, ref, outbound=None):
@@ -257,7 +262,8 @@ class Sender:
             return await documents.list_events(tx, ref.document_id)
 
     async def names(self, ref):
-        return [event.name for event in await self.events(ref)]
+        """Return what the timeline says after the first step, that it was accepted."""
+        return [event.name for event in await self.events(ref)][1:]
 
     async def last(self, ref):
         return (await self.events(ref))[-1]
@@ -278,20 +284,13 @@ RULES = RetryRules(first_seconds=60, max_seconds=3600, give_up_seconds=86_400)
 @asynccontextmanager
 async def access_points(*points):
     """Let every one of *points* listen on loopback."""
-    runners = []
-    try:
+    async with AsyncExitStack() as stack:
         for point in points:
             application = web.Application(client_max_size=256 << 20)
             application.router.add_post("/as4", point.answer)
-            runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
-            await runner.setup()
-            runners.append(runner)
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            point.url = f"http://127.0.0.1:{runner.addresses[0][1]}/as4"
+            address = await stack.enter_async_context(serve_application(application))
+            point.url = address + "/as4"
         yield
-    finally:
-        for runner in runners:
-            await runner.cleanup()
 
 
 @asynccontextmanager
@@ -303,27 +302,34 @@ async def a_sender(db, folder, where, *, trust: Callable | None = None, **change
     )
     archive = Archive(folder / "archive")
     locks = Locks(db.dsn)
-    egress = Egress(EgressRules(open=True), tls=tls_context(), post_timeout_seconds=10)
+    egress = Egress(EgressRules(sandbox=True), tls=tls_context(), post_timeout_seconds=10)
     directory = Directory(where)
     keys = KeyRing(key_pair("sender"))
     async with egress:
+        own_trust = (trust or a_trust)(folder, keys=keys)
         outbound = Outbound(
             db=db,
             locks=locks,
             archive=archive,
             clock=clock,
-            trust=(trust or a_trust)(folder, keys=keys),
+            trust=own_trust,
             finder=directory,
             poster=egress,
             preparation=Preparation(
                 archive=archive,
                 clock=clock,
-                signer=keys.signing,
+                keys=keys,
                 host="blue.example",
                 inline_bytes_max=changed.pop("inline_bytes_max", 1 << 20),
             ),
             rules=RULES,
             fixed_endpoints=changed.pop("fixed_endpoints", True),
+            rehearsal=Rehearsal(
+                trust=own_trust,
+                clock=clock,
+                host="blue.example",
+                is_live=changed.pop("is_live", False),
+            ),
         )
         try:
             yield Sender(db, replace(outbound, **changed), clock, directory, dossier.id)

@@ -5,11 +5,14 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from gateway.clock import SystemClock
-from gateway.store.documents import NewDocument
-from gateway.store.dossiers import Dossier
+from gateway.store.documents import NewDocument, Step
+from gateway.store.keys import EVERYTHING, ApiKey
 from gateway.store.messages import InboundRow, SealedRow, SealedWire
 from gateway.store.pool import Database
+from gateway.store.sendings import Move
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CLOCK = SystemClock()
@@ -26,18 +29,31 @@ def later(seconds: float) -> datetime:
 
 
 async def a_dossier(database: Database, *, name: str = "Acme", default: bool = False) -> UUID:
-    dossier = Dossier(uuid4(), name, "BE")
+    dossier_id = uuid4()
     async with database.exchange() as xtx:
         await xtx.connection.execute(
-            "INSERT INTO dossiers (id, name, country, is_default, created_at)"
-            " VALUES ($1, $2, $3, $4, $5)",
-            dossier.id,
-            dossier.name,
-            dossier.country,
+            "INSERT INTO dossiers (id, name, country, is_test, is_default, created_at, updated_at)"
+            " VALUES ($1, $2, 'BE', true, $3, $4, $4)",
+            dossier_id,
+            name,
             default,
             NOW,
         )
-    return dossier.id
+    return dossier_id
+
+
+def an_api_key(*dossiers: UUID, **changes) -> ApiKey:
+    """A key for everything in *dossiers*; in all of them without any."""
+    given = {
+        "id": uuid4(),
+        "name": "key",
+        "hint": "abcd",
+        "is_test": True,
+        "dossiers": frozenset(dossiers) or None,
+        "scopes": frozenset({EVERYTHING}),
+        "created_at": NOW,
+    }
+    return ApiKey(**given | changes)
 
 
 async def execute(database: Database, dossier_id: UUID, statement: str, *arguments) -> None:
@@ -46,7 +62,7 @@ async def execute(database: Database, dossier_id: UUID, statement: str, *argumen
         await tx.connection.execute(statement, *arguments)
 
 
-async def until(condition, *, seconds=10):
+async def until(condition, *, seconds=60):
     """Ask *condition* again and again until its answer is true; return the answer."""
     async with asyncio.timeout(seconds):
         while not (found := await condition()):  # noqa: ASYNC110 - a database sets no event
@@ -129,3 +145,37 @@ def a_sealed_row(document_id: UUID, **changed) -> SealedRow:
         "sealed_at": NOW,
     }
     return SealedRow(**values | changed)
+
+
+def a_move(document_id: UUID, from_status: str, to_status: str, *, at=NOW, **detail) -> Move:
+    """A move whose one step is called as the status it leads to."""
+    return Move(
+        document_id=document_id,
+        from_status=from_status,
+        to_status=to_status,
+        steps=[Step(at, to_status, detail)],
+        at=at,
+    )
+
+
+ORPHANS = """
+SELECT (SELECT count(*) FROM documents d WHERE NOT EXISTS
+            (SELECT FROM dossiers WHERE id = d.dossier_id))
+     + (SELECT count(*) FROM document_events e WHERE about IS NULL AND NOT EXISTS
+            (SELECT FROM documents WHERE id = e.document_id AND dossier_id = e.dossier_id))
+     + (SELECT count(*) FROM messages m WHERE NOT EXISTS
+            (SELECT FROM documents WHERE id = m.document_id AND dossier_id = m.dossier_id))
+     + (SELECT count(*) FROM messages m WHERE m.smp_answer_sha256 IS NOT NULL AND NOT EXISTS
+            (SELECT FROM smp_answers WHERE sha256 = m.smp_answer_sha256))
+     + (SELECT count(*) FROM attempts a WHERE NOT EXISTS
+            (SELECT FROM messages WHERE id = a.message_row_id AND dossier_id = a.dossier_id))
+"""
+
+
+async def count_orphans(dsn: str) -> int:
+    """Return how many rows name a dossier, document, message or answer that is not there."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return await connection.fetchval(ORPHANS)
+    finally:
+        await connection.close()

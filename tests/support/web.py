@@ -1,24 +1,32 @@
-"""A small HTTP server on loopback, for tests of clients."""
+"""Small HTTP servers on loopback for tests of clients, and ports for servers of others."""
 
 import asyncio
+import random
+import socket
 from contextlib import asynccontextmanager, suppress
 
 from aiohttp import web
 
+from gateway.sandbox.loopback import serve_application
 
-@asynccontextmanager
-async def serve_app(handler):
+PORTS = range(20_000, 32_000)
+"""Below those that a system gives to outgoing connections, which could take one in between."""
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens."""
+    for port in random.SystemRandom().sample(PORTS, 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(f"no free port among 100 of {PORTS}")
+
+
+def serve_app(handler):
     """Answer every request with *handler*; yields the base address."""
     app = web.Application()
     app.router.add_route("*", "/{path:(?s:.*)}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return serve_application(app)
 
 
 @asynccontextmanager

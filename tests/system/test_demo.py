@@ -7,14 +7,19 @@ import signal
 import sys
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
 from as4.certificates import Anchors, load_key_pair
-from gateway.sandbox.pki import load_pki, read_identity
+from gateway.sandbox.description import read_description
+from gateway.sandbox.pki import issue_access_point, load_pki, read_identity
 from gateway.store.embedded import EmbeddedPostgres
+from tests.support import awkwardness
+from tests.support.command import run_command
 from tests.support.corners import family_of, run_program
 from tests.support.peer import Peer, post, tls_session
 
@@ -99,15 +104,37 @@ async def test_once_tells_the_story_as_one_json_object(tmp_path):
     assert list((tmp_path / "t").iterdir()) == []
 
 
-async def test_an_unknown_story_is_refused_and_names_those_there_are():
-    ended = await run_program("demo", "--once", "--story", "none")
+async def test_a_software_house_s_first_day_is_told_with_http_calls_alone(tmp_path):
+    ended = await run_program(
+        "demo", "--once", "--json", "--story", "integration", environ={"TMPDIR": str(tmp_path)}
+    )
+    assert ended.code == 0, ended
+    assert (ended.facts["story"], ended.facts["ok"]) == ("integration", True)
+    assert len(ended.facts["steps"]) >= 15
+    assert ended.facts["seconds"] > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_story_is_refused_and_names_those_there_are(capsys):
+    ended = run_command(capsys, "demo", "--once", "--story", "none")
     assert ended.code == 2
     assert "message" in ended.err
 
 
-async def test_a_folder_with_something_in_it_is_refused(tmp_path):
+async def test_a_sandbox_that_does_not_start_says_why_and_leaves_nothing_behind(tmp_path):
+    (tmp_path / "t").mkdir()
+    environ = {"TMPDIR": str(tmp_path / "t"), "GATEWAY_SEAT_ID": "PBE000777"}
+    ended = await run_program("demo", "--once", "--json", environ=environ)
+    assert (ended.code, ended.facts["ok"]) == (1, False)
+    assert "did not start" in ended.err
+    assert "PBE000777" in ended.err
+    assert "Traceback" not in ended.err
+    assert list((tmp_path / "t").iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_is_refused(tmp_path, capsys):
     (tmp_path / "mine").write_text("precious")
-    ended = await run_program("demo", "--once", "--folder", tmp_path)
+    ended = run_command(capsys, "demo", "--once", "--folder", tmp_path)
     assert (ended.code, [path.name for path in tmp_path.iterdir()]) == (2, ["mine"])
 
 
@@ -130,11 +157,30 @@ async def test_it_stays_up_for_what_it_offers_and_ctrl_c_leaves_nothing_behind(t
 
         assert await demo.interrupt() == 0
 
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=30)
         assert alive == []
         assert list(deep.iterdir()) == []
         assert [folder for folder in folders if folder.exists()] == []
         assert complaints_of(deep).read_text() == ""
+
+
+async def test_plain_http_is_offered_to_those_who_have_no_tls_and_described(tmp_path):
+    async with a_demo(tmp_path / "t", "--plain-http") as demo:
+        await demo.listen("docs/SANDBOX.md")
+        described = read_description(demo.folder)
+        for name in ("blue", "red"):
+            assert described[name]["as4"].startswith("http://127.0.0.1:")
+            assert any(f"AS4 {described[name]['as4']} " in line for line in demo.said)
+        pki = load_pki(demo.folder / "pki")
+        peer = issue_access_point(pki, "PBE000009", now=datetime.now(UTC))
+        sender = Peer.of(pki, peer, read_identity(demo.folder / "red", "as4"))
+        sealed = sender.seal("PLAIN").message
+        async with aiohttp.ClientSession() as session:
+            answer = await post(session, described["red"]["as4"], sealed)
+        assert sender.check(sealed, answer).ref_to_message_id == sealed.message_id
+        folder = demo.folder
+        assert await demo.interrupt() == 0
+        assert not folder.exists()
 
 
 async def check_a_peer_of_ones_own(demo, words, folder):
@@ -153,7 +199,7 @@ async def check_a_peer_of_ones_own(demo, words, folder):
             "P12": load_key_pair(bundle, b"sandbox"),
         }
         for form, pair in pairs.items():
-            peer = Peer(pair, red, trust)
+            peer = Peer(pair, red, trust, awkwardness.run_seed())
             sealed = peer.seal(f"PEER-{form}")
             answer = await post(session, url, sealed.message)
             assert peer.check(sealed.message, answer).ref_to_message_id == sealed.message.message_id
@@ -183,24 +229,24 @@ async def test_an_end_while_it_starts_leaves_nothing_behind(tmp_path, flags, num
                 await asyncio.sleep(0.02)
         family = family_of(demo.process.pid)
         assert await demo.interrupt(number) == code
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=30)
         assert (alive, list((tmp_path / "t").iterdir())) == ([], [])
         assert complaints_of(tmp_path / "t").read_text() == ""
 
 
-async def test_keys_of_ones_own_are_made_once_and_issue_only_seats(tmp_path):
-    made = await run_program("pki", "init", tmp_path / "pki", "--json")
+def test_keys_of_ones_own_are_made_once_and_issue_only_seats(tmp_path, capsys):
+    made = run_command(capsys, "pki", "init", tmp_path / "pki", "--json")
     assert made.code == 0
     assert set(made.facts["certificates"]) == {"root", "ap-ca", "smp-ca", "tls-ca"}
     assert {path.name for path in (tmp_path / "pki").glob("*.cert.pem")} == {
         "root.cert.pem", "ap-ca.cert.pem", "smp-ca.cert.pem", "tls-ca.cert.pem",
     }  # fmt: skip
-    assert (await run_program("pki", "init", tmp_path / "pki")).code == 2
+    assert (run_command(capsys, "pki", "init", tmp_path / "pki")).code == 2
     words = ("--pki", tmp_path / "pki", "--out", tmp_path, "--json")
-    issued = await run_program("pki", "issue", "PBE000009", *words, "--password", "other")
+    issued = run_command(capsys, "pki", "issue", "PBE000009", *words, "--password", "other")
     assert (issued.code, issued.facts["seat_id"]) == (0, "PBE000009")
     pair = load_key_pair(files_of(issued)[2], b"other")
     assert pair.certificate.subject_cn == "PBE000009"
-    assert (await run_program("pki", "issue", "ap.example", *words)).code == 2
+    assert (run_command(capsys, "pki", "issue", "ap.example", *words)).code == 2
     nowhere = ("--pki", tmp_path / "nowhere")
-    assert (await run_program("pki", "issue", "PBE000009", *nowhere)).code == 2
+    assert (run_command(capsys, "pki", "issue", "PBE000009", *nowhere)).code == 2

@@ -34,9 +34,8 @@ NOTE = f"<cbc:Note>{MARK}</cbc:Note>".encode()
 
 
 def marked_invoice():
-    text = sample_invoice()
-    place = text.index(b"<cbc:InvoiceTypeCode")
-    return text[:place] + NOTE + text[place:]
+    before, start, rest = sample_invoice().partition(b"<cbc:Note>")
+    return before + start + MARK.encode() + rest[rest.index(b"</cbc:Note>") :]
 
 
 def bad_documents():
@@ -49,6 +48,7 @@ def bad_documents():
         b"<!DOCTYPE " + mark + b">" + good[good.index(b"<Invoice") :],
         b"<" + mark + b"/>",
         mark,
+        good.replace(b">2026-11-20</cbc:IssueDate>", b">" + mark + b"</cbc:IssueDate>"),
         good.replace(b">0987654394</cbc:EndpointID>", b">" + mark + b"%</cbc:EndpointID>"),
         good.replace(b'schemeID="0208">0987654394', b'schemeID="' + mark + b'">0987654394'),
     ]

@@ -67,8 +67,9 @@ async def test_both_processes_work_and_one_that_is_killed_is_replaced(tmp_path):
         peer = Peer.of(network.pki, identity, read_identity(red.folder, "as4"))
         first = workers(red)
         assert len(first) == 2
-        for number in range(CONNECTIONS):
-            await a_session(stack, network, peer, f"PRE-{number}")
+        async with asyncio.TaskGroup() as group:
+            for number in range(CONNECTIONS):
+                group.create_task(a_session(stack, network, peer, f"PRE-{number}"))
         held = {pid: connections_of(pid, red.public_url) for pid in first}
         assert all(held.values()), held
         assert sum(held.values()) == CONNECTIONS
@@ -81,7 +82,7 @@ async def test_both_processes_work_and_one_that_is_killed_is_replaced(tmp_path):
         family = family_of(red.process.pid)
         await red.stop()
         assert red.process.returncode == 0
-        _, alive = psutil.wait_procs(family, timeout=5)
+        _, alive = psutil.wait_procs(family, timeout=30)
         assert alive == []
         assert EmbeddedPostgres(red.folder / "data").postmaster() is None
 

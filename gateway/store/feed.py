@@ -73,7 +73,7 @@ SELECT max(low) FROM search
 _COLUMNS = "about, document_id, seq, at, name, detail, xid::text AS written"
 _AFTER = f"""SELECT {_COLUMNS} FROM document_events WHERE dossier_id = $1
     AND (xid, document_id, seq) > ($2::text::xid8, $3::uuid, $4::integer)
-    AND xid < gateway_horizon() ORDER BY xid, document_id, seq"""
+    AND xid < $5::text::xid8 ORDER BY xid, document_id, seq"""
 
 
 # A piece of each place where documents stand, in the order of its index: as `list_documents`.
@@ -82,7 +82,7 @@ SELECT page.* FROM unnest($6::text[], $7::text[]) AS stand (way, name), LATERAL 
     SELECT {COLUMNS}, changed::text AS place, changed FROM documents
     WHERE dossier_id = $1 AND (direction, status) <= (way, name) AND updated_at > $4
         AND (direction, status, changed, id) > (way, name, $2::text::xid8, $3::uuid)
-        AND (direction, status, changed) < (way, name, gateway_horizon())
+        AND (direction, status, changed) < (way, name, $8::text::xid8)
     ORDER BY direction, status, changed, id LIMIT $5
 ) AS page ORDER BY changed, id LIMIT $5
 """
@@ -163,12 +163,13 @@ async def read_feed(
 
     With *since* they are those of the next PASSED_MAX events that are later than that instant.
     """
-    given = tx.dossier_id, str(after.xid), after.document_id, after.seq, limit
+    behind = str(after.xid), after.document_id, after.seq
+    given = tx.dossier_id, *behind, await _find_horizon(tx), limit
     if since is None:
-        rows = await tx.connection.fetch(f"{_AFTER} LIMIT $5", *given)
+        rows = await tx.connection.fetch(f"{_AFTER} LIMIT $6", *given)
     else:
         rows = await tx.connection.fetch(
-            f"SELECT * FROM ({_AFTER} LIMIT $7) AS stretch WHERE at > $6 LIMIT $5",
+            f"SELECT * FROM ({_AFTER} LIMIT $8) AS stretch WHERE at > $7 LIMIT $6",
             *given,
             since,
             PASSED_MAX,
@@ -179,11 +180,12 @@ async def read_feed(
 async def pass_over(tx: Transaction, after: Place) -> Place | None:
     """Return the place PASSED_MAX events behind *after*; None if there are not so many."""
     row = await tx.connection.fetchrow(
-        f"{_AFTER} OFFSET $5 LIMIT 1",
+        f"{_AFTER} OFFSET $6 LIMIT 1",
         tx.dossier_id,
         str(after.xid),
         after.document_id,
         after.seq,
+        await _find_horizon(tx),
         PASSED_MAX - 1,
     )
     return None if row is None else _event_of(row).place
@@ -249,6 +251,7 @@ async def read_changes(
         since,
         limit + 1,
         *places_of(direction, status),
+        await _find_horizon(tx),
     )
     return _stretch_of(rows, after, limit)
 
@@ -258,12 +261,13 @@ async def list_inbox(tx: Transaction, *, limit: int, after: Place = START) -> St
     rows = await tx.connection.fetch(
         f"SELECT {COLUMNS}, arrived::text AS place FROM documents WHERE dossier_id = $1"
         " AND direction = 'in' AND status = 'delivered' AND acknowledged_at IS NULL"
-        " AND (arrived, id) > ($2::text::xid8, $3) AND arrived < gateway_horizon()"
+        " AND (arrived, id) > ($2::text::xid8, $3) AND arrived < $5::text::xid8"
         " ORDER BY arrived, id LIMIT $4",
         tx.dossier_id,
         str(after.xid),
         after.document_id,
         limit + 1,
+        await _find_horizon(tx),
     )
     return _stretch_of(rows, after, limit)
 
@@ -279,6 +283,16 @@ async def acknowledge(tx: Transaction, document_id: UUID, *, now: datetime) -> b
         now,
     )
     return bool(taken)
+
+
+async def _find_horizon(tx: Transaction) -> str:
+    """Return the transaction before which all have ended: what they wrote is visible from now on.
+
+    In a statement before that which reads the rows: a snapshot taken with theirs may be too old to
+    tell other databases' transactions from this one's.
+    """
+    place: str = await tx.connection.fetchval("SELECT gateway_horizon()::text")
+    return place
 
 
 def _stretch_of(rows: Sequence[Any], after: Place, limit: int) -> Stretch:

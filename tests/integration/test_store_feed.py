@@ -169,6 +169,30 @@ async def test_who_writes_in_another_database_of_the_server_holds_nothing_up(
     await elsewhere.close()
 
 
+async def test_who_ends_in_another_database_while_one_reads_holds_nothing_up(
+    database, postgres, dossier
+):
+    async def come_and_go():
+        elsewhere = await asyncpg.connect(postgres.postgres.dsn)
+        try:
+            while len(seen) < 300:
+                await elsewhere.execute("BEGIN; SELECT pg_current_xact_id()")
+                await asyncio.sleep(0.003)
+                await elsewhere.execute("COMMIT")
+        finally:
+            await elsewhere.close()
+
+    seen, written, place = [], [], START
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(come_and_go())
+        for _ in range(300):
+            written.append((await a_stored(database, dossier), 1))
+            found, place = await follow(database, dossier, place)
+            seen += found or [None]
+    assert seen == written
+
+
 async def test_documents_that_changed_are_listed_as_they_are_now(database, dossier):
     ids = [await a_stored(database, dossier) for _ in range(3)]
     async with database.transaction(dossier) as tx:

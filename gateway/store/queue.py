@@ -56,9 +56,16 @@ class ClaimingQueries(WakingQueries):
         return jobs
 
     async def log_jobs(self, job_status: list[Any]) -> None:
-        """Tell the queue how jobs ended."""
-        await super().log_jobs(job_status)
-        self._end(job.id for job, _, _ in job_status)
+        """Tell the queue how jobs ended; one that a stop cut off goes back and is due at once.
+
+        The queue itself would forget it, as if somebody had called it off.
+        """
+        cut_off = [job for job, status, _ in job_status if status == "canceled"]
+        for job in cut_off:
+            await self.retry_job(job, timedelta(0), None)
+        if ended := [each for each in job_status if each[1] != "canceled"]:
+            await super().log_jobs(ended)
+        self._end(job.id for job, _, _ in ended)
 
     async def retry_job(self, job: PickedJob, delay: timedelta, traceback_record: Any) -> None:
         """Put *job* back into the queue for after *delay*."""

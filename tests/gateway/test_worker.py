@@ -48,6 +48,11 @@ async def jobs(database):
         )
 
 
+async def failures(database):
+    async with database.exchange_statements() as xtx:
+        return await xtx.connection.fetchval("SELECT count(*) FROM job_failures")
+
+
 async def test_a_job_reaches_its_handler_with_its_payload_and_is_gone(database):
     seen = asyncio.Queue()
     async with running(database, {Job.SEND_DOCUMENT: seen.put}):
@@ -180,6 +185,28 @@ async def test_stopping_lets_the_job_under_way_finish(database):
         stop.set()
     assert finished.is_set()
     assert await jobs(database) == []
+
+
+async def test_a_job_that_is_cut_off_waits_for_the_next_worker(database):
+    started = asyncio.Event()
+
+    async def handler(_payload):
+        started.set()
+        await asyncio.Event().wait()
+
+    worker = Worker(database, {Job.IMPORT_DOCUMENTS: handler}, clock=CLOCK, schedules=())
+    stop = asyncio.Event()
+    working = asyncio.create_task(worker.run(stop))
+    await enqueue_one(database, {"n": 1}, job=Job.IMPORT_DOCUMENTS, dedupe_key="one")
+    await asyncio.wait_for(started.wait(), 10)
+    stop.set()
+    await asyncio.wait({working}, timeout=0.2)
+    working.cancel()
+    await asyncio.wait({working})
+    seen = asyncio.Queue()
+    async with running(database, {Job.IMPORT_DOCUMENTS: seen.put}):
+        assert await asyncio.wait_for(seen.get(), 5) == {"n": 1}
+    assert await failures(database) == 0
 
 
 async def test_a_limit_bounds_how_many_jobs_of_a_kind_run_at_once(database):

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shlex
 import signal
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -116,32 +116,52 @@ async def _run(
     command: str, *arguments: str, seconds: float = COMMAND_SECONDS_MAX
 ) -> tuple[int, str]:
     """Run *command* with *arguments*; return its exit code and what it printed, within bounds."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *shlex.split(command),
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        return -1, f"{command!r} cannot be started: {error}"
-    assert process.stdout is not None
-    printed = b""
-    try:
-        async with asyncio.timeout(seconds):
-            while chunk := await process.stdout.read(OUTPUT_BYTES_MAX):
-                printed = (printed + chunk)[:OUTPUT_BYTES_MAX]
-            await process.wait()
-    except TimeoutError:
-        return -1, f"it did not end within {seconds:g} seconds"
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+    async with _output() as (output, write_end):
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *shlex.split(command),
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            return -1, f"{command!r} cannot be started: {error}"
+        finally:
+            os.close(write_end)
+        printed = b""
+        try:
+            async with asyncio.timeout(seconds):
+                while chunk := await output.read(OUTPUT_BYTES_MAX):
+                    printed = (printed + chunk)[:OUTPUT_BYTES_MAX]
+                await process.wait()
+        except TimeoutError:
+            return -1, f"it did not end within {seconds:g} seconds"
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                await process.wait()
     return process.returncode or 0, printed.decode("utf-8", "replace")
+
+
+@contextlib.asynccontextmanager
+async def _output() -> AsyncIterator[tuple[asyncio.StreamReader, int]]:
+    """Give what reads a pipe, and the end to write to, which the caller closes.
+
+    A pipe of asyncio's own holds up the end of its process until it was read to its end: for ever
+    where the reader has stopped, or where what the process left behind keeps it open.
+    """
+    read_end, write_end = os.pipe()
+    reader = asyncio.StreamReader()
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_end, "rb", 0)
+    )
+    try:
+        yield reader, write_end
+    finally:
+        transport.close()
 
 
 def _read(path: Path) -> bytes:

@@ -1,7 +1,10 @@
 """A target of any make, made of addresses, files and two commands."""
 
+import asyncio
+import os
 import re
 import shlex
+import signal
 import sys
 from dataclasses import replace
 
@@ -104,6 +107,25 @@ async def test_a_command_that_never_ends_or_prints_without_end_is_ended(monkeypa
     endless = f"{PYTHON} -c \"while True: print('x' * 100)\""
     code, output = await commands._run(endless, seconds=0.5)
     assert (code, output) == (-1, "it did not end within 0.5 seconds")
+
+
+async def test_a_command_is_ended_though_what_it_started_holds_its_output(tmp_path):
+    kept = tmp_path / "pid"
+    script = tmp_path / "leaves.py"
+    script.write_text(
+        "import pathlib, subprocess, sys, time\n"
+        "left = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],"
+        " start_new_session=True)\n"
+        f"pathlib.Path({str(kept)!r}).write_text(str(left.pid))\n"
+        "time.sleep(600)\n"
+    )
+    command = f"{PYTHON} {shlex.quote(str(script))}"
+    try:
+        async with asyncio.timeout(30):
+            code, _ = await commands._run(command, seconds=2)
+    finally:
+        os.kill(int(kept.read_text()), signal.SIGKILL)
+    assert code == -1
 
 
 async def test_the_send_command_ends_with_what_became_of_the_document(tmp_path):

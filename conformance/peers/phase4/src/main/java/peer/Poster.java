@@ -56,7 +56,7 @@ final class Poster extends BasicHttpPoster {
     switch (tamper) {
       case "payload" -> flip(text, payloadMiddle(text));
       case "messaging" -> flip(text, after(text, ":ConversationId>"));
-      case "signature" -> flip(text, after(text, ":SignatureValue>\\s*"));
+      case "signature" -> change(text, after(text, ":SignatureValue>\\s*"));
       default -> fillBody(text);
     }
     byte[] bytes = text.toString().getBytes(StandardCharsets.ISO_8859_1);
@@ -65,6 +65,11 @@ final class Poster extends BasicHttpPoster {
 
   private static void flip(StringBuilder text, int place) {
     text.setCharAt(place, (char) (text.charAt(place) ^ 1));
+  }
+
+  /** Puts another letter of base64 in its place, so that what is there can still be decoded. */
+  private static void change(StringBuilder text, int place) {
+    text.setCharAt(place, text.charAt(place) == 'A' ? 'B' : 'A');
   }
 
   /** The Body of a Peppol message is empty; here it gets a word. */

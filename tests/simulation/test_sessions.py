@@ -11,7 +11,8 @@ HOLDS = """
 SELECT pg_backend_pid() AS pid, current_setting('lock_timeout') AS setting,
     to_regclass('half_made')::text AS made,
     (SELECT count(*) FROM pg_listening_channels()) AS channels,
-    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') AS locks
+    (SELECT count(*) FROM pg_locks
+        WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks
 """
 
 

@@ -16,6 +16,7 @@ from gateway.store.documents import insert_document
 from gateway.store.numbers import Number, hold_number
 from smp.errors import ParticipantAbsent
 from tests.support.api import SENDER, an_invoice, another_dossier, ask, count, post
+from tests.support.database import WAITING
 from tests.support.sending import AccessPoint, access_points, error, hang_up, plain, receipt
 from tests.support.store import NOW, a_document, execute, until
 
@@ -242,10 +243,7 @@ def waits_or_ended(dsn, task):
     async def condition():
         connection = await asyncpg.connect(dsn)
         try:
-            return task.done() or await connection.fetchval(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
+            return task.done() or await connection.fetchval(WAITING)
         finally:
             await connection.close()
 

@@ -15,6 +15,7 @@ from gateway.store.messages import (
     list_messages,
     receive_batch,
 )
+from tests.support.database import WAITING
 from tests.support.store import (
     CLOCK,
     NOW,
@@ -210,7 +211,6 @@ async def test_a_batch_that_deadlocks_with_another_is_stored_by_a_second_try(dat
         )
         for n, row in zip((2, 1), ours, strict=True)
     ]
-    blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
 
     async with asyncio.TaskGroup() as group, database.exchange() as xtx:
         await receive_batch(xtx, [ours[1]])
@@ -218,7 +218,7 @@ async def test_a_batch_that_deadlocks_with_another_is_stored_by_a_second_try(dat
         # the server ends the one that waited first, and that is not us.
         batch = group.create_task(receive(database, *theirs[::-1], ours[0]))
         async with database.exchange_statements() as watcher:
-            await until(lambda: watcher.connection.fetchval(blocked))
+            await until(lambda: watcher.connection.fetchval(WAITING))
         assert await receive_batch(xtx, [theirs[0]]) == [Outcome.STORED]
 
     assert batch.result() == [Outcome.INSTANCE_KNOWN, Outcome.DUPLICATE, Outcome.INSTANCE_KNOWN]

@@ -16,6 +16,7 @@ from gateway.store.messages import (
     list_attempts,
     start_attempts,
 )
+from tests.support.database import WAITING
 from tests.support.store import (
     CLOCK,
     NOW,
@@ -154,7 +155,7 @@ async def test_answers_are_kept_in_one_order_for_new_messages_and_renewed_ones(d
             await insert_sealed(tx, [new], renewed={old.message_row_id: body})
 
     async def someone_waits():
-        return await one.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return await one.fetchval(WAITING)
 
     keep = "INSERT INTO smp_answers (sha256, body) VALUES ($1, $2)"
     one = await asyncpg.connect(dsn)

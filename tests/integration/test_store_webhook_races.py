@@ -15,6 +15,7 @@ from gateway.store.webhooks.deliveries import (
     list_deliveries,
     record_attempt,
 )
+from tests.support.database import WAITING
 from tests.support.store import CLOCK, NOW, a_dossier, until
 from tests.support.webhooks import a_told_endpoint
 
@@ -57,9 +58,7 @@ async def test_of_two_endpoints_made_at_once_the_last_place_goes_to_one(
             return await endpoints.insert_endpoint(tx, CLOCK.uuid(), **given)
 
     async def it_waits_or_ended():
-        return second.done() or await looking.fetchval(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
-        )
+        return second.done() or await looking.fetchval(WAITING)
 
     looking = await asyncpg.connect(dsn)
     async with database.transaction(dossier) as tx:

@@ -17,6 +17,14 @@ from gateway.store.migrate import upgrade
 
 TEMPLATE = "template_gateway"
 
+WAITING = """
+SELECT count(*) FROM pg_locks w WHERE NOT granted AND EXISTS (
+    SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+    WHERE l.pid = w.pid AND d.datname = current_database()
+)
+"""
+"""How many wait for a lock, in this database alone: other tests share the server."""
+
 SCHEMA_QUERY = """
 WITH ours AS (
     SELECT c.oid, c.relname, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relacl

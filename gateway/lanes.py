@@ -2,7 +2,8 @@
 
 A lane is one process that answers one question after the other.  It is started when it is first
 needed, as a fresh interpreter (spawn), and imports what its function's module imports, no more.
-A question that takes too long costs its lane the life: the next one gets a new process.
+A question that takes too long costs its lane the life: the next one gets a new process.  One that
+nobody asks for a while is ended, and what it had in memory goes back to the machine.
 """
 
 import asyncio
@@ -23,6 +24,9 @@ from typing import Any, Final, Self
 from gateway.errors import Unavailable
 
 STOP_SECONDS_MAX: Final = 2.0  # LIMIT: how long a process that was killed may take to end.
+IDLE_SECONDS_MAX: Final = 120.0
+"""LIMIT: how long a process stays that nobody asks.  It holds some 100 MiB, after a large document
+up to its bound, and a new one is there in a second or two."""
 
 _RETRY_SECONDS: Final = 10.0
 
@@ -44,6 +48,7 @@ class Lanes:
     *make*, a function of a module, is called once in each process with *given*; what it returns is
     called with each question, and its result, or the exception it raises, is the answer.  A process
     that needs more than *memory_bytes_max* raises MemoryError, and the next question gets another.
+    One that was not asked for *idle_seconds_max* is ended.
     """
 
     def __init__(  # noqa: PLR0913 - bounds, each by its name
@@ -56,8 +61,10 @@ class Lanes:
         start_seconds_max: float,
         waiting_max: int,
         memory_bytes_max: int,
+        idle_seconds_max: float = IDLE_SECONDS_MAX,
     ) -> None:
         self._given = (make, given, memory_bytes_max)
+        self._idle_seconds_max = idle_seconds_max
         self._seconds_max = seconds_max
         self._start_seconds_max = start_seconds_max
         self._waiting_left = count + waiting_max
@@ -89,10 +96,11 @@ class Lanes:
         self._waiting_left -= 1
         try:
             lane = await self._idle.get()
+            lane.stay()
             try:
                 yield partial(self._ask, lane)
             finally:
-                lane.when_free(partial(self._idle.put_nowait, lane))
+                lane.when_free(partial(self._rest, lane))
         finally:
             self._waiting_left += 1
 
@@ -100,6 +108,7 @@ class Lanes:
         """End the processes; what they work on is lost."""
         self._is_closed = True
         for lane in self._lanes:
+            lane.stay()
             lane.give_up()
         await asyncio.to_thread(self._end)
 
@@ -107,6 +116,12 @@ class Lanes:
         self._threads.shutdown()
         for lane in self._lanes:
             lane.stop()
+
+    def _rest(self, lane: "_Lane") -> None:
+        """Have *lane* wait for its next question, but not for ever."""
+        if not self._is_closed:
+            lane.leave_after(self._idle_seconds_max, self._threads)
+        self._idle.put_nowait(lane)
 
     async def _ask(self, lane: "_Lane", question: Any) -> Any:
         if self._is_closed:
@@ -152,6 +167,7 @@ class _Lane:
         self._killed: list[SpawnProcess] = []
         self._pipe: Connection | None = None
         self._asking: asyncio.Future[Any] | None = None
+        self._leaving: asyncio.TimerHandle | None = None
         self._is_given_up = False
 
     def work(self, begin: Callable[[], asyncio.Future[Any]]) -> asyncio.Future[Any]:
@@ -168,6 +184,23 @@ class _Lane:
         else:
             self._asking.add_done_callback(lambda _: act())
 
+    def leave_after(self, seconds: float, threads: ThreadPoolExecutor) -> None:
+        """End the process when *seconds* have passed without a `stay`; *threads* see it off."""
+        loop = asyncio.get_running_loop()
+
+        def leave() -> None:
+            self.give_up()
+            loop.run_in_executor(threads, self.reap)
+
+        self.stay()
+        self._leaving = loop.call_later(seconds, leave)
+
+    def stay(self) -> None:
+        """Do not leave, whatever was said before."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+
     def give_up(self) -> None:
         """Kill the process, also one that is just being started; the thread sees it, and ends."""
         with self._lock:
@@ -178,6 +211,11 @@ class _Lane:
         """Kill the process, and wait for its end."""
         with self._lock:
             self._kill()
+        self.reap()
+
+    def reap(self) -> None:
+        """Wait for the end of what was killed, while another process may already be started."""
+        with self._lock:
             killed, self._killed = self._killed, []
         for process in killed:
             process.join(STOP_SECONDS_MAX)

@@ -8,6 +8,7 @@ import threading
 from contextlib import asynccontextmanager
 from multiprocessing.context import SpawnProcess
 
+import psutil
 import pytest
 
 from gateway.errors import Unavailable
@@ -24,6 +25,26 @@ async def lanes(given="it says", **changes):
         yield opened
     finally:
         await opened.close()
+
+
+def recorded(call_later, calls):
+    """Return *call_later*, which notes in *calls* after how long what is called."""
+
+    def call(seconds, *args, **named):
+        handle = call_later(seconds, *args, **named)
+        calls.append((seconds, handle))
+        return handle
+
+    return call
+
+
+async def gone(pid):
+    """Wait until the process *pid* has ended and was seen off."""
+    for _ in range(1500):
+        if not psutil.pid_exists(pid):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("the process is still there")
 
 
 async def test_one_process_answers_one_question_after_the_other():
@@ -137,6 +158,36 @@ async def test_who_has_his_turn_keeps_it_until_he_leaves():
             assert (await ask(("say", 1)))[0] == "it says 1"
             assert not other.done()
         assert other.result()[0] == "it says 2"
+
+
+async def test_a_process_that_nobody_asks_is_ended_and_the_next_question_gets_another():
+    async with lanes(idle_seconds_max=0.1) as workers:
+        _, pid = await workers.ask(("say", 1))
+        await gone(pid)
+        answer, other = await workers.ask(("say", 2))
+    assert answer == "it says 2"
+    assert other != pid
+
+
+async def test_a_process_that_works_is_not_idle():
+    async with lanes(idle_seconds_max=0.2) as workers:
+        _, pid = await workers.ask(("say", 1))
+        await workers.ask(("sleep", 0.6))
+        async with workers.turn() as ask:
+            await asyncio.sleep(0.6)
+            assert (await ask(("say", 2)))[1] == pid
+
+
+async def test_a_process_is_idle_from_its_last_question_on(monkeypatch):
+    later = []
+    loop = asyncio.get_running_loop()
+    async with lanes(idle_seconds_max=3600) as workers:
+        _, pid = await workers.ask(("say", 1))
+        monkeypatch.setattr(loop, "call_later", recorded(loop.call_later, later))
+        assert (await workers.ask(("say", 2)))[1] == pid
+        leaves = [handle for seconds, handle in later if seconds == 3600]
+        assert [handle.cancelled() for handle in leaves] == [False]
+    assert leaves[0].cancelled()
 
 
 async def test_after_the_end_nothing_is_asked():

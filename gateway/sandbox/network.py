@@ -24,6 +24,7 @@ from gateway.sandbox import pki as authorities
 from gateway.sandbox.dns import Locator, serve_dns
 from gateway.sandbox.pki import SandboxPki
 from gateway.sandbox.revocation import RevocationLists, serve_lists
+from gateway.sandbox.tether import tether
 from gateway.sandbox.visitors import Visitors, serve_visitors
 from gateway.store.embedded import EmbeddedPostgres
 from ubl.identifiers import ParticipantId
@@ -103,7 +104,7 @@ class Corner:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "gateway", "serve", "--config", str(self.config), *flags,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=tether(),
             )  # fmt: skip
         assert self.process.stdout is not None
         try:

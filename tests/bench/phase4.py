@@ -27,6 +27,7 @@ import psutil
 
 from gateway.sandbox import pki as authorities
 from gateway.sandbox.network import PLAIN_HTTP, Corner, Network, prepared_network
+from gateway.sandbox.tether import tether
 from gateway.sandbox.truststores import PASSWORD, write_truststores
 from tests.bench.process import Spent, members, peak_mib, reset_peak, resident_mib, spent
 from tests.bench.served import post_all, requests_of, sized_invoice
@@ -160,7 +161,9 @@ async def _receiver(java: Java) -> AsyncIterator[tuple[str, psutil.Process]]:
     command = java.command("Receiver", "--port", port)
     log = java.folder / "receiver.log"
     with log.open("wb") as said:
-        process = await asyncio.create_subprocess_exec(*command, stdout=said, stderr=said)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=said, stderr=said, preexec_fn=tether()
+        )
     try:
         async with asyncio.timeout(START_SECONDS_MAX):
             while b"listening on" not in log.read_bytes():
@@ -262,7 +265,7 @@ async def _worker(blue: Corner) -> AsyncIterator[psutil.Process]:
     command = (sys.executable, "-m", "gateway", "worker", "--config", str(blue.config), "--json")
     with blue.log.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=log
+            *command, stdout=asyncio.subprocess.PIPE, stderr=log, preexec_fn=tether()
         )
     assert process.stdout is not None
     try:

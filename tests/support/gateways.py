@@ -12,6 +12,7 @@ import aiohttp
 import psutil
 
 from gateway.sandbox.pki import write_identity
+from gateway.sandbox.tether import tether
 from tests.support.pki import NOW, leaf, pki
 
 READY_SECONDS = 60
@@ -113,7 +114,7 @@ async def start(config, *flags, verb="serve"):
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", verb, "--config", str(config), *flags,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=stderr,
-            cwd=ROOT, start_new_session=True,
+            cwd=ROOT, start_new_session=True, preexec_fn=tether(),
         )  # fmt: skip
     return Process(process, log, config.parent / "data")
 

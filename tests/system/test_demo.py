@@ -164,6 +164,21 @@ async def test_it_stays_up_for_what_it_offers_and_ctrl_c_leaves_nothing_behind(t
         assert complaints_of(deep).read_text() == ""
 
 
+async def test_a_demo_that_is_killed_takes_its_gateways_and_databases_along(tmp_path):
+    async with a_demo(tmp_path / "t") as demo:
+        await demo.listen("docs/SANDBOX.md")
+        family = family_of(demo.process.pid)
+        servers = [EmbeddedPostgres(demo.folder / name / "data") for name in ("blue", "red")]
+        assert {each.postmaster() for each in servers} <= {each.pid for each in family}
+
+        assert await demo.interrupt(signal.SIGKILL) == -signal.SIGKILL
+
+        _, alive = psutil.wait_procs(family, timeout=60)
+        for each in alive:
+            each.kill()
+        assert alive == []
+
+
 async def test_plain_http_is_offered_to_those_who_have_no_tls_and_described(tmp_path):
     async with a_demo(tmp_path / "t", "--plain-http") as demo:
         await demo.listen("docs/SANDBOX.md")

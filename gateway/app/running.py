@@ -14,6 +14,7 @@ from gateway.app.process import Listeners, run_gateway, run_worker
 from gateway.app.startup import bind, prepare
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedPostgres
+from gateway.store.keeping import kept_up
 
 __all__ = ["Addresses", "addresses_of", "local_database", "run_loop", "serve_alone", "work_alone"]
 
@@ -68,7 +69,7 @@ def on_terminal() -> bool:
 
 @asynccontextmanager
 async def local_database(settings: Settings) -> AsyncIterator[str]:
-    """Yield the DSN of the database: the one in the settings, or our own server's.
+    """Yield the DSN of the database: the one in the settings, or our own server's, kept up.
 
     Raises CannotStartPostgres.
     """
@@ -78,7 +79,8 @@ async def local_database(settings: Settings) -> AsyncIterator[str]:
     server = EmbeddedPostgres(settings.data_dir)
     dsn = await server.start()
     try:
-        yield dsn
+        async with kept_up(server):
+            yield dsn
     finally:
         await server.stop()
 

@@ -3,7 +3,8 @@
 The supervisor starts the database, forks, and from then on only waits: it has no event loop, no
 pool and no thread at the moment it forks. Each child binds the same ports (SO_REUSEPORT) and runs
 a whole gateway; it holds the reading end of a pipe that closes when the supervisor dies, so that no
-child outlives it. A child that dies is replaced, but not for ever.
+child outlives it. A child that dies is replaced, but not for ever; a database that dies is started
+again, however often.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from gateway.app.running import (
 from gateway.app.startup import bind, prepare
 from gateway.settings import Settings
 from gateway.store.embedded import EmbeddedPostgres
+from gateway.store.keeping import LOOK_SECONDS, Keeper
 
 RESTARTS_MAX = 5  # LIMIT: within RESTARTS_SECONDS; more means that it cannot work.
 RESTARTS_SECONDS = 60.0
@@ -65,6 +67,7 @@ class Supervisor:
         self._lifeline: tuple[int, int] = os.pipe()
         self._listen = ("", "")
         self._dsn = ""
+        self._keeper: Keeper | None = None
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return 0 after a good end, 1 if it could not go on.
@@ -86,6 +89,7 @@ class Supervisor:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             try:
                 self._dsn = asyncio.run(server.start()) if server else settings.database_url or ""
+                self._keeper = Keeper(server) if server else None
                 asyncio.run(prepare(settings, self._dsn, make_clock(settings)))
                 return self._supervise(addresses_of(settings, public, api))
             finally:
@@ -111,7 +115,7 @@ class Supervisor:
     def _watch(self) -> int:
         """Replace children that die, until a signal asks to stop."""
         while True:
-            number = signal.sigwait(_SIGNALS)
+            number = self._next_signal()
             if number is signal.SIGHUP and not on_terminal():
                 self._tell_children(number)
                 continue
@@ -124,6 +128,16 @@ class Supervisor:
                     return 1
                 time.sleep(RESTART_PAUSE_SECONDS)
                 self._fork()
+
+    def _next_signal(self) -> signal.Signals:
+        """Wait for a signal, and look after the database meanwhile if it is ours."""
+        if self._keeper is None:
+            return signal.Signals(signal.sigwait(_SIGNALS))
+        pause = LOOK_SECONDS
+        while (caught := signal.sigtimedwait(_SIGNALS, pause)) is None:
+            up = self._keeper.is_up()
+            pause = LOOK_SECONDS if up else asyncio.run(self._keeper.revive())
+        return signal.Signals(caught.si_signo)
 
     def _tell_children(self, number: signal.Signals) -> None:
         for pid in self._children:

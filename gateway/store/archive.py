@@ -12,6 +12,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -68,7 +69,10 @@ class SpoolFile:
     def flush(self) -> None:
         """Make all that was written readable through `path`."""
         assert self._file is not None
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as exc:
+            raise Unavailable(f"the archive cannot be written: {exc.strerror}") from exc
 
     async def keep(self) -> str:
         """Put the file into the archive and return its name, once it would survive a power cut."""
@@ -94,7 +98,9 @@ class SpoolFile:
     def discard(self) -> None:
         """Remove the file if it was not kept; harmless otherwise, and when called twice."""
         if self._file is not None:
-            self._file.close()
+            # A disk that is full does not take what is still buffered; nobody wants it any more.
+            with suppress(OSError):
+                self._file.close()
             self._file = None
         self._path.unlink(missing_ok=True)
 

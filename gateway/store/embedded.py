@@ -54,6 +54,9 @@ START_SECONDS_MAX = 600.0
 STOP_SECONDS_MAX = 60.0
 """LIMIT: a fast shutdown writes one checkpoint."""
 
+KNOWN_SECONDS_MAX = 10.0
+"""LIMIT: until a server that was started has written its pid file, or has ended."""
+
 POLL_SECONDS = 0.02
 
 LINGERING = ("lock file", "pre-existing shared memory block", "shared memory segment")
@@ -154,6 +157,23 @@ class EmbeddedPostgres:
                     logger.info("the database stays up: another process uses it")
                     return
                 await self._shut_down()
+
+    def has_died(self) -> bool:
+        """Say whether a server that was started is not there any more."""
+        running = self._process is not None and self._process.poll() is None
+        return not running and self.postmaster() is None
+
+    async def revive(self) -> None:
+        """Start a server that has died; whether it comes up, `has_died` says later.
+
+        Raises CannotStartPostgres when it cannot even be tried.
+        """
+        async with self._start_lock():
+            binaries, identity = await asyncio.to_thread(self._prepare)
+            if self.has_died():
+                self._disarm_pid_file()
+                self._process = self._spawn(binaries, identity)
+                await self._until_known()
 
     def kill(self) -> None:
         """Kill the server as a power cut would: no checkpoint, no goodbye.  For crash tests."""
@@ -311,6 +331,14 @@ class EmbeddedPostgres:
                 **identity.popen_arguments(),
             )
 
+    async def _until_known(self) -> None:
+        """Wait until a server that was started just now has its pid file, or has ended."""
+        deadline = time.monotonic() + KNOWN_SECONDS_MAX
+        while self._process is not None and self._process.poll() is None:
+            if self.postmaster() is not None or time.monotonic() > deadline:
+                return
+            await asyncio.sleep(POLL_SECONDS)
+
     async def _answers(self, deadline: float) -> bool:
         """Wait until the server takes a connection; say no if its process ends before."""
         while time.monotonic() < deadline:
@@ -345,6 +373,7 @@ class EmbeddedPostgres:
 
     async def _shut_down(self) -> None:
         """Ask for a fast shutdown and wait for its end; insist after a while."""
+        await self._until_known()
         for how, patience in ((signal.SIGINT, STOP_SECONDS_MAX), (signal.SIGQUIT, 5.0)):
             pid = self.postmaster()
             if pid is None:

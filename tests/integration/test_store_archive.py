@@ -179,6 +179,30 @@ async def test_a_full_disk_is_unavailable(tmp_path, monkeypatch):
     assert files_below(tmp_path) == []
 
 
+def write_and_flush(spool, data):
+    spool.write(data)
+    spool.flush()
+
+
+def fill_the_disk(spool):
+    """Let *spool* write where there is no room."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, spool._file.fileno())
+    os.close(full)
+
+
+@pytest.mark.parametrize("size", [10, archive_module.CHUNK_BYTES + 1])
+async def test_what_a_full_disk_did_not_take_is_discarded_all_the_same(tmp_path, size):
+    spool = Archive(tmp_path).open_spool(unique())
+    fill_the_disk(spool)
+    with pytest.raises(Unavailable, match="No space left"):
+        write_and_flush(spool, bytes(size))
+
+    spool.discard()
+
+    assert [path for path in files_below(tmp_path) if path.name != ".now"] == []
+
+
 async def test_kept_files_that_no_row_names_go_and_all_others_stay(database, tmp_path):
     archive = Archive(tmp_path)
     inbound, outbound, content, forgotten = [await keep(archive, b"x") for _ in range(4)]

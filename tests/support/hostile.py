@@ -28,6 +28,7 @@ from tests.support.gateways import running, write_settings
 from tests.support.messages import (
     C4,
     DOCUMENT_TYPE,
+    INVOICE,
     PROCESS,
     a_business_envelope,
     a_sealed_message,
@@ -219,11 +220,11 @@ class Target:
         return "\n".join(lines)
 
 
-def a_good_message(**changes):
-    """A message like no other before it; *changes* are those of `a_sealed_message`."""
+def a_good_message(document=INVOICE, **changes):
+    """A message like no other before it, with *document*; *changes*: see `a_sealed_message`."""
     clock = SystemClock()
     message = a_user_message(message_id=f"{clock.uuid()}@blue.example")
-    payload = gzip_compress(a_business_envelope(instance_identifier=str(clock.uuid())))
+    payload = gzip_compress(a_business_envelope(document, instance_identifier=str(clock.uuid())))
     return a_sealed_message(message, payload=payload, **changes)
 
 

@@ -4,6 +4,10 @@ Memory is that of the gateway's own process, as the system reports it.
 """
 
 import asyncio
+import base64
+import contextlib
+import random
+import resource
 
 import pytest
 
@@ -11,13 +15,15 @@ from gateway.web.crowd import CONNECTIONS_MAX
 from tests.support.attacks_bulk import BOMBS
 from tests.support.hostile import a_good_message, a_target, shown
 from tests.support.hostile_streams import HEAD, MIB, chunk, flood, head, slow_clients, streams
-from tests.support.messages import a_sealed_message
+from tests.support.messages import INVOICE, a_sealed_message
 
 pytestmark = pytest.mark.system
 
 PEAK_MIB_MAX = 64
 GROWTH_MIB_MAX = 32
 TAKEN_MAX = 230 * MIB
+ROOM_BYTES = MIB + 1000
+"""What is left of a disk that is filling up."""
 
 
 async def assert_nothing_stayed(target, before, each_good_one):
@@ -54,6 +60,30 @@ async def test_bombs_go_off_outside(tmp_path, request):
                     group.create_task(attack)
                     await target.deliver_a_good_one()
         await assert_nothing_stayed(target, before, each_good_one)
+
+
+async def test_a_large_message_is_sent_away_while_the_disk_is_full(tmp_path):
+    note = b"<Note>%s</Note>" % base64.b64encode(random.Random(4).randbytes(3 * MIB))
+    large = a_good_message(INVOICE.replace(b"</Invoice>", note + b"</Invoice>"))
+    async with a_target(tmp_path) as target:
+        before = await target.settled()
+        with no_room(target.pid):
+            answer = await target.send(large.body, {"Content-Type": large.content_type})
+            assert (answer.status, "Retry-After" in answer.headers) == (503, True)
+        assert (await target.settled() - before).files == []
+        answer = await target.send(large.body, {"Content-Type": large.content_type})
+        assert answer.verdict == "receipt"
+
+
+@contextlib.contextmanager
+def no_room(pid):
+    """Let the process write the begin of a large message and no more, inside the block."""
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (ROOM_BYTES, most))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
 
 
 BODY = a_sealed_message()

@@ -18,7 +18,9 @@ from typing import TextIO
 
 import msgspec
 
-__all__ = ["configure_logging", "reference", "with_reference"]
+from gateway.clock import Clock
+
+__all__ = ["Sparingly", "configure_logging", "reference", "with_reference"]
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HIDDEN_WORDS = frozenset({"key", "password", "secret", "token", "authorization"})
@@ -46,6 +48,23 @@ def configure_logging(
     # No line shows these, and each message of a peer would pay for them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # noqa: SLF001 - how logging's manual says not to look for the caller
+
+
+class Sparingly:
+    """Says when a line is due that would come every second: at once, then once in *seconds*."""
+
+    def __init__(self, clock: Clock, seconds: float = 60.0) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._next: float | None = None
+
+    def is_due(self) -> bool:
+        """Say whether to write the line now."""
+        now = self._clock.monotonic()
+        if self._next is not None and now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
 
 
 def reference() -> str:

@@ -38,6 +38,7 @@ from gateway.store.jobs import (
 )
 from gateway.store.pool import Database
 from gateway.store.queue import open_queue, translated
+from gateway.telemetry import Sparingly
 
 __all__ = ["Handler", "JobGivenUp", "Schedule", "Worker"]
 
@@ -111,6 +112,7 @@ class Worker:
         self._clock = clock
         self._limits = dict(limits or {})
         self._schedules = tuple(schedules)
+        self._away = Sparingly(clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until *stop* is set, then finish the jobs under way; outlive the database."""
@@ -118,7 +120,8 @@ class Worker:
             try:
                 await self._run_connected(stop)
             except* Unavailable as group:
-                logger.warning("the worker waits for the database: %s", group.exceptions[0])
+                if self._away.is_due():
+                    logger.warning("the worker waits for the database: %s", group.exceptions[0])
                 await _sleep(stop, 1.0)
 
     async def _run_connected(self, stop: asyncio.Event) -> None:

@@ -22,6 +22,7 @@ from gateway.store.locks import Locks
 from gateway.store.pool import Database
 from gateway.store.webhooks.deliveries import PRUNE_MAX, prune_deleted, prune_deliveries
 from gateway.store.webhooks.reading import DueEndpoint, find_due_endpoints
+from gateway.telemetry import Sparingly
 from gateway.webhooks.bugs import log_bug
 from gateway.webhooks.horizon import HorizonWatch
 from gateway.webhooks.relay import Relay
@@ -74,6 +75,7 @@ class Dispatcher:
         self._slow_until: OrderedDict[UUID, float] = OrderedDict()
         self._resting: dict[UUID, float] = {}
         self._look = asyncio.Event()
+        self._away = Sparingly(clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until *stop* is set, then let the attempts under way end; outlive the database."""
@@ -162,7 +164,8 @@ class Dispatcher:
         try:
             return await work()
         except Unavailable as outage:
-            _LOG.warning("webhooks wait for the database: %s", outage.detail)
+            if self._away.is_due():
+                _LOG.warning("webhooks wait for the database: %s", outage.detail)
         except Exception as exc:  # noqa: BLE001 - the loop outlives any bug, as the worker does
             log_bug(exc)
         return None

@@ -2,10 +2,11 @@ import io
 import json
 import logging
 from datetime import datetime
+from unittest.mock import Mock
 
 import pytest
 
-from gateway.telemetry import configure_logging, reference, with_reference
+from gateway.telemetry import Sparingly, configure_logging, reference, with_reference
 
 
 class Terminal(io.StringIO):
@@ -96,6 +97,12 @@ def test_an_exception_is_written_with_its_trace():
 @pytest.mark.parametrize("odd", ["half a character \ud83d", 2**70])
 def test_what_json_can_hardly_say_is_logged_all_the_same(odd):
     assert json.loads(logged(odd=odd))["odd"] == odd
+
+
+def test_a_line_that_would_come_every_second_is_due_at_once_and_then_once_a_minute():
+    clock = Mock(monotonic=Mock(side_effect=(5, 6, 64.9, 65, 66, 125)))
+    sparingly = Sparingly(clock)
+    assert [sparingly.is_due() for _ in range(6)] == [True, False, False, True, False, True]
 
 
 def test_the_instant_has_milliseconds():

@@ -41,6 +41,7 @@ async def test_a_database_that_cannot_start_is_tried_until_it_can(tmp_path):
         os.kill(killed, signal.SIGKILL)
         await until(lambda: "contains errors" in target.log.read_text())
         assert await verdict_of(target) == "503"
+        assert target.log.read_text().count("waits for the database") == 1
         settings.write_text(good)
 
         await until_received(target)

@@ -29,7 +29,7 @@ _READY_MESSAGE = b"Z\x00\x00\x00\x05"
 _AFTER_FLUSH = frozenset((b"T", b"n", b"E", b"G"))
 _PARSE, _BIND, _CLOSE = b"PBC"
 _FLUSH, _SYNC = b"H\x00\x00\x00\x04", b"S\x00\x00\x00\x04"
-_CLOSE_NONE = b"C\x00\x00\x00\x0bSnone\x00" + _SYNC
+_CLOSE_NONE = b"C\x00\x00\x00\x0aSnone\x00" + _SYNC
 _RESET = "RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); CLOSE ALL; DISCARD SEQUENCES"
 _NEVER_CHANGES = (b"typeinfo_tree", b"set_config('jit'")
 """By these words one knows what the driver asks about types before it uses them."""

@@ -56,3 +56,18 @@ def test_a_session_is_as_new_for_the_next_connection(looking_twice, statements):
     first, second = looking_twice(*statements)
     assert first == second
     assert first["made"] is None
+
+
+def test_a_statement_that_a_connection_forgets_is_let_go_without_a_word(databases):
+    loop = VirtualLoop(random.Random(1), databases.sessions)
+
+    async def asked():
+        connection = await asyncpg.connect(databases.dsns[0], statement_cache_size=1)
+        answers = [await connection.fetchval(f"SELECT {n} + $1::int", n) for n in range(4)]
+        connection.terminate()
+        return answers
+
+    try:
+        assert loop.run_until_complete(asked()) == [0, 2, 4, 6]
+    finally:
+        loop.forget()

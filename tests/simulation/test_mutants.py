@@ -42,6 +42,8 @@ RED = {
     "loses-work": ("23", 1),
 }
 """The invariants that each mutant breaks, and a seed that shows it."""
+SEEDS_MAX = 5
+"""Another release of Python has another order of what happens at once: there a later seed may."""
 SIZE = {"nodes": 2, "documents": 4, "faults": 0, "chance": 0.6, "seconds": 8.0, "again": 0.8}
 QUIET = {"several": 0.0, "armed_share": 0.0, "files": 0}
 ASKING = {
@@ -56,11 +58,14 @@ ASKING = {
 
 @pytest.mark.parametrize("name", RED)
 def test_a_mutant_breaks_its_invariant(databases, name):
-    numbers, seed = RED[name]
-    asking = QUIET | ASKING.get(name, {})
-    outcome = run_schedule(seed, databases, mutants=MUTANTS[name](), asking=asking, **SIZE)
-    for number in numbers.split():
-        assert [each for each in outcome.violations if each.startswith(f"invariant {number}:")]
+    numbers, first = RED[name]
+    asking, found = QUIET | ASKING.get(name, {}), []
+    for seed in range(first, first + SEEDS_MAX):
+        outcome = run_schedule(seed, databases, mutants=MUTANTS[name](), asking=asking, **SIZE)
+        found.append({each.partition(":")[0] for each in outcome.violations})
+        if found[-1] >= {f"invariant {number}" for number in numbers.split()}:
+            return
+    raise AssertionError(found)
 
 
 def test_every_mutant_has_a_seed_that_shows_it():

@@ -165,6 +165,8 @@ async def test_a_gateway_that_cannot_stay_up_gives_up(tmp_path, dsn):
     async with running(config, "--processes", "2") as gateway:
         for _ in range(6):
             before = {child.pid for child in gateway.children()}
+            if not before:
+                break  # it gave up a death earlier: one came by itself
             os.kill(min(before), signal.SIGKILL)
             await until(
                 lambda seen=before: (

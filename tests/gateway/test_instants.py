@@ -12,6 +12,8 @@ from tests.support.api import ask
 from tests.support.store import NOW, a_document
 
 FIRST, LAST = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"
+KEPT = {FIRST: "0001-01-01T00:00:00.000001Z", LAST: "9999-12-31T23:59:59.999998Z"}
+"""What is kept of them: the ends themselves are infinity to the driver of the database."""
 BEYOND = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-05:00")
 """Instants that have no date in UTC."""
 
@@ -78,11 +80,15 @@ async def test_a_page_may_begin_at_the_ends_of_time(api, path):
 
 @pytest.mark.usefixtures("happened")
 async def test_a_replay_and_a_key_may_reach_to_the_ends_of_time(api, endpoint):
-    path, body = body_of("since", FIRST, endpoint)
-    assert (await ask(api, "POST", path, json=body))[0] == 202
+    for text in (LAST, LAST, FIRST, FIRST):
+        path, body = body_of("since", text, endpoint)
+        status, _, answer = await ask(api, "POST", path, json=body)
+        assert (status, answer["replaying_since"]) == (202, KEPT[text])
     path, body = body_of("expires_at", LAST, endpoint)
     status, _, key = await ask(api, "POST", path, json=body)
-    assert (status, key["expires_at"]) == (201, LAST)
+    assert (status, key["expires_at"]) == (201, KEPT[LAST])
+    _, _, keys = await ask(api, "GET", "/v1/api-keys")
+    assert KEPT[LAST] in [each["expires_at"] for each in keys["api_keys"]]
     for field in ("since", "expires_at"):
         for text in BEYOND:
             path, body = body_of(field, text, endpoint)

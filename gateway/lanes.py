@@ -25,7 +25,7 @@ from gateway.errors import Unavailable
 
 STOP_SECONDS_MAX: Final = 2.0  # LIMIT: how long a process that was killed may take to end.
 IDLE_SECONDS_MAX: Final = 120.0
-"""LIMIT: how long a process stays that nobody asks.  It holds some 100 MiB, after a large document
+"""LIMIT: how long a process stays that nobody asks.  It holds 80 to 170 MiB, after a large document
 up to its bound, and a new one is there in a second or two."""
 
 _RETRY_SECONDS: Final = 10.0
@@ -192,7 +192,6 @@ class _Lane:
             self.give_up()
             loop.run_in_executor(threads, self.reap)
 
-        self.stay()
         self._leaving = loop.call_later(seconds, leave)
 
     def stay(self) -> None:

@@ -11,8 +11,8 @@ it; folders are 0700 and files 0600.
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -44,10 +44,8 @@ class SpoolFile:
         self._path = path
         self._kept = kept
         self.written = 0
-        try:
+        with _or_unavailable("written"):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as exc:
-            raise Unavailable(f"the archive cannot be written: {exc.strerror}") from exc
         # The lock says "in use" to whoever sweeps, and goes with us when we are killed.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._file: BinaryIO | None = os.fdopen(descriptor, "wb", CHUNK_BYTES)
@@ -60,27 +58,21 @@ class SpoolFile:
     def write(self, chunk: bytes) -> None:
         """Append *chunk*."""
         assert self._file is not None
-        try:
+        with _or_unavailable("written"):
             self._file.write(chunk)
-        except OSError as exc:
-            raise Unavailable(f"the archive cannot be written: {exc.strerror}") from exc
         self.written += len(chunk)
 
     def flush(self) -> None:
         """Make all that was written readable through `path`."""
         assert self._file is not None
-        try:
+        with _or_unavailable("written"):
             self._file.flush()
-        except OSError as exc:
-            raise Unavailable(f"the archive cannot be written: {exc.strerror}") from exc
 
     async def keep(self) -> str:
         """Put the file into the archive and return its name, once it would survive a power cut."""
         assert self._file is not None
-        try:
+        with _or_unavailable("written"):
             await asyncio.to_thread(self._keep)
-        except OSError as exc:
-            raise Unavailable(f"the archive cannot be written: {exc.strerror}") from exc
         return self._kept.name
 
     def _keep(self) -> None:
@@ -126,11 +118,7 @@ class Archive:
         self, name: str, offset: int = 0, length: int | None = None
     ) -> AsyncIterator[bytes]:
         """Yield the bytes of *name* from *offset* on, *length* of them (None: to the end)."""
-        try:
-            file = await asyncio.to_thread(self._path(name).open, "rb")
-        except OSError as exc:
-            raise Unavailable(f"the archive cannot be read: {exc.strerror}") from exc
-        with file:
+        with await self.open(name) as file:
             file.seek(offset)
             left = length
             while left is None or left > 0:
@@ -143,10 +131,8 @@ class Archive:
 
     async def open(self, name: str) -> BinaryIO:
         """Return *name* opened for reading at any place; whoever asks closes it."""
-        try:
+        with _or_unavailable("read"):
             return await asyncio.to_thread(self._path(name).open, "rb")
-        except OSError as exc:
-            raise Unavailable(f"the archive cannot be read: {exc.strerror}") from exc
 
     def size(self, name: str) -> int | None:
         """Return how many bytes *name* has; None if there is no such file."""
@@ -181,6 +167,15 @@ class Archive:
         _check_name(name)
         # The last characters of a time-ordered identifier are random: 256 even folders.
         return self._kept / name[-2:] / name
+
+
+@contextmanager
+def _or_unavailable(done: str) -> Iterator[None]:
+    """Raise Unavailable for an error of the disk inside the block: it cannot be *done*."""
+    try:
+        yield
+    except OSError as exc:
+        raise Unavailable(f"the archive cannot be {done}: {exc.strerror}") from exc
 
 
 def _check_name(name: str) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.store.feed import find_horizon
 from gateway.store.pool import Database
+from gateway.telemetry import Sparingly
 
 __all__ = ["HorizonWatch"]
 
@@ -28,7 +29,7 @@ class HorizonWatch:
         self._clock = clock
         self._place = -1
         self._since = 0.0
-        self._told: float | None = None
+        self._told = Sparingly(clock, AGAIN_SECONDS)
 
     async def look(self) -> None:
         """Look once; write a line of the log where they have stood still for long.
@@ -39,10 +40,10 @@ class HorizonWatch:
             place, newest = await find_horizon(xtx)
         now = self._clock.monotonic()
         if place == newest or place != self._place:
-            self._place, self._since, self._told = place, now, None
+            self._place, self._since = place, now
+            self._told = Sparingly(self._clock, AGAIN_SECONDS)
             return
         stands = now - self._since
-        if stands >= STANDS_SECONDS and (self._told is None or now - self._told >= AGAIN_SECONDS):
-            self._told = now
+        if stands >= STANDS_SECONDS and self._told.is_due():
             text = "a transaction of this database has held all events up for %d seconds"
             _LOG.warning(text, stands, extra={"code": "events-held-up", "seconds": int(stands)})
